@@ -1,0 +1,3 @@
+//! The program: parse, start, report.
+
+fn main() {}
