@@ -26,11 +26,29 @@ pub struct Scan {
     pub warnings: Vec<SeriesWarning>,
 }
 
+/// Reads the pixels of one series; one implementation a format.
+pub(crate) trait SliceSource: Send + Sync + std::fmt::Debug {
+    /// See [`Series::read_into`].
+    fn read_into(&self, volume: &CtVolume, request: &ReadRequest<'_>) -> Result<Vec<SeriesWarning>, LoadError>;
+}
+
+/// What the reader of a series is told.
+#[derive(Clone, Copy)]
+pub struct ReadRequest<'a> {
+    /// Read first, its neighbours next.
+    pub first: SliceIndex,
+    /// Raised when nobody wants the rest any more.
+    pub cancel: &'a CancelFlag,
+    /// Hears of each slice as it is in place, from any thread.
+    pub on_slice: &'a (dyn Fn(SliceIndex) + Sync),
+}
+
 /// A series whose headers have been read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Series {
     info: SeriesInfo,
     geometry: Geometry,
+    source: Arc<dyn SliceSource>,
 }
 
 /// Reads the headers below a path: a DICOM file, a folder, a DICOMDIR, a ZIP, NIfTI, DeepLesion, Visible Human.
@@ -55,15 +73,8 @@ impl Series {
         Arc::new(CtVolume::pending(self.geometry.clone()))
     }
 
-    /// Reads all slices in parallel, `first` first and its neighbours next. `on_slice` hears of each slice as it is in
-    /// place, from any thread. One bad slice becomes `Missing` and a warning; the rest goes on.
-    pub fn read_into(
-        &self,
-        _volume: &CtVolume,
-        _first: SliceIndex,
-        _cancel: &CancelFlag,
-        _on_slice: &(dyn Fn(SliceIndex) + Sync),
-    ) -> Result<Vec<SeriesWarning>, LoadError> {
-        unimplemented!()
+    /// Reads all slices in parallel. One bad slice becomes `Missing` and a warning; the rest goes on.
+    pub fn read_into(&self, volume: &CtVolume, request: &ReadRequest<'_>) -> Result<Vec<SeriesWarning>, LoadError> {
+        self.source.read_into(volume, request)
     }
 }
