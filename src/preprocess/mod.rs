@@ -60,7 +60,18 @@ pub struct Prepared {
     pub size: usize,
 }
 
+impl Default for Recipe {
+    fn default() -> Self {
+        Self { size: 256, edges: EdgeRanges::default() }
+    }
+}
+
 impl Recipe {
+    /// Number of channels that the generator sees.
+    pub fn channel_count(&self) -> usize {
+        3
+    }
+
     /// Prepares one slice. `pixel_size_mm`: width and height of a pixel.
     pub fn prepare(&self, _slice: &CtSlice, _pixel_size_mm: [f64; 2]) -> Result<Prepared, PreprocessError> {
         unimplemented!()

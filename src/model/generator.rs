@@ -1,0 +1,235 @@
+//! The pix2pix U-Net for inputs of 256·k × 256·k (Isola et al. 2017; paper §4).
+//!
+//! ```text
+//! ct ─▶ down.0 ─▶ down.1 ─▶ … ─▶ down.6 ─▶ down.7         each halves the picture
+//!         │ s0      │ s1            │ s6       │ bottleneck
+//!         ▼         ▼               ▼          ▼
+//! rgb ◀─ up.0 ◀── up.1 ◀── …  ◀── up.6 ◀──── up.7         each doubles it; up.i sees [up.(i+1), s_i]
+//! ```
+//!
+//! `down.i`: leaky ReLU (but for i = 0), convolution 4×4/2, batch norm (but for i = 0 and 7). `up.i`: ReLU, transposed
+//! convolution 4×4/2, batch norm (but for i = 0), in training dropout 0.5 for i = 6, 5, 4; tanh at the end.
+
+use candle_core::{Device, Result, Tensor};
+
+use super::blocks::{self, BatchNorm, HALVING, NormMode};
+use super::parameters::{Parameters, TensorSpec};
+use super::seed::{RandomStream, Seed};
+
+/// Halvings and doublings.
+pub const LEVELS: usize = 8;
+/// Side of the smallest input; larger ones are multiples of it.
+pub const SMALLEST_SIZE: usize = 1 << LEVELS;
+/// Red, green and blue.
+pub const OUTPUT_CHANNELS: usize = 3;
+/// Side of every kernel.
+const KERNEL: usize = 4;
+/// Levels with dropout in training: the second to fourth up block from the bottleneck.
+const DROPOUT_LEVELS: std::ops::RangeInclusive<usize> = 4..=6;
+/// Standard deviation of new weights, pix2pix.
+const INIT_DEVIATION: f32 = 0.02;
+
+/// What makes one generator differ in structure from another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GeneratorConfig {
+    /// Channels of the prepared CT slice.
+    pub input_channels: usize,
+    /// The paper's "number of filters of G", pix2pix's `ngf`.
+    pub base_channels: usize,
+    /// Statistics for batch norm outside of training.
+    pub norm: NormMode,
+}
+
+impl GeneratorConfig {
+    /// Channels that `down.level` puts out.
+    pub fn width(&self, level: usize) -> usize {
+        self.base_channels * (1 << level.min(3))
+    }
+
+    /// Channels that `up.level` takes in and puts out.
+    pub fn up_widths(&self, level: usize) -> (usize, usize) {
+        let input = if level + 1 == LEVELS { self.width(level) } else { 2 * self.width(level) };
+        let output = if level == 0 { OUTPUT_CHANNELS } else { self.width(level - 1) };
+        (input, output)
+    }
+
+    /// Every tensor of the network, in name order.
+    pub fn tensors(&self) -> Vec<TensorSpec> {
+        let mut specs = Vec::new();
+        for level in 0..LEVELS {
+            let input = if level == 0 { self.input_channels } else { self.width(level - 1) };
+            let down = [self.width(level), input, KERNEL, KERNEL];
+            push_block(&mut specs, &format!("down.{level}"), down, (self.width(level), has_down_norm(level)));
+            let (input, output) = self.up_widths(level);
+            push_block(&mut specs, &format!("up.{level}"), [input, output, KERNEL, KERNEL], (output, level > 0));
+        }
+        specs.sort_by(|a, b| a.name.cmp(&b.name));
+        specs
+    }
+
+    /// New weights as in pix2pix: N(0, 0.02) for convolutions, N(1, 0.02) for the scales of batch norm, biases 0.
+    pub fn initialize(&self, seed: Seed, device: &Device) -> Result<Parameters> {
+        initialize(&self.tensors(), &mut seed.stream("generator-init"), device)
+    }
+}
+
+fn has_down_norm(level: usize) -> bool {
+    level > 0 && level + 1 < LEVELS
+}
+
+fn push_block(specs: &mut Vec<TensorSpec>, prefix: &str, weight: [usize; 4], (width, has_norm): (usize, bool)) {
+    specs.push(TensorSpec::new(format!("{prefix}.conv.weight"), &weight));
+    if has_norm {
+        for part in ["weight", "bias", "running_mean", "running_var"] {
+            specs.push(TensorSpec::new(format!("{prefix}.norm.{part}"), &[width]));
+        }
+    } else {
+        specs.push(TensorSpec::new(format!("{prefix}.conv.bias"), &[width]));
+    }
+}
+
+/// New weights in the order of `specs`, which is the order of names.
+pub(super) fn initialize(specs: &[TensorSpec], stream: &mut RandomStream, device: &Device) -> Result<Parameters> {
+    let tensors = specs.iter().map(|spec| {
+        let count = spec.shape.iter().product();
+        let values = match spec.name.rsplit('.').next() {
+            Some("weight") if spec.shape.len() == 1 => stream.normals(count, 1.0, INIT_DEVIATION),
+            Some("weight") => stream.normals(count, 0.0, INIT_DEVIATION),
+            Some("running_var") => vec![1.0; count],
+            _ => vec![0.0; count],
+        };
+        Ok((spec.name.clone(), blocks::tensor_from(values, &spec.shape, device)?))
+    });
+    tensors.collect()
+}
+
+/// One level of either path.
+#[derive(Clone, Debug)]
+struct Block {
+    weight: Tensor,
+    bias: Option<Tensor>,
+    norm: Option<BatchNorm>,
+}
+
+impl Block {
+    fn new(parameters: &Parameters, prefix: &str, has_norm: bool) -> Result<Self> {
+        let weight = parameters.get(&format!("{prefix}.conv.weight"))?.clone();
+        if has_norm {
+            let norm = BatchNorm::new(parameters, &format!("{prefix}.norm"))?;
+            return Ok(Self { weight, bias: None, norm: Some(norm) });
+        }
+        let bias = parameters.get(&format!("{prefix}.conv.bias"))?.clone();
+        Ok(Self { weight, bias: Some(bias), norm: None })
+    }
+}
+
+/// How a forward pass normalises and drops.
+enum Pass<'a> {
+    Inference(NormMode),
+    Training(&'a mut RandomStream),
+}
+
+impl Pass<'_> {
+    fn norm(&self, block: &Block, input: Tensor) -> Result<Tensor> {
+        match (&block.norm, self) {
+            (None, _) => Ok(input),
+            (Some(norm), Pass::Inference(mode)) => norm.forward(&input, *mode),
+            (Some(norm), Pass::Training(_)) => norm.forward_train(&input),
+        }
+    }
+
+    fn dropout(&mut self, input: Tensor) -> Result<Tensor> {
+        match self {
+            Pass::Inference(_) => Ok(input),
+            Pass::Training(stream) => dropout_half(&input, stream),
+        }
+    }
+}
+
+/// Sets half of the values to 0 and doubles the others.
+fn dropout_half(input: &Tensor, stream: &mut RandomStream) -> Result<Tensor> {
+    let mask = (0..input.elem_count()).map(|_| if stream.unit() < 0.5 { 0.0 } else { 2.0 }).collect();
+    input.mul(&blocks::tensor_from(mask, input.dims(), input.device())?.to_dtype(input.dtype())?)
+}
+
+/// The U-Net with its weights.
+#[derive(Clone, Debug)]
+pub struct Generator {
+    config: GeneratorConfig,
+    parameters: Parameters,
+    down: Vec<Block>,
+    up: Vec<Block>,
+}
+
+impl Generator {
+    /// Takes the tensors by name; variables among them can be trained, others stay as they are.
+    pub fn new(config: GeneratorConfig, parameters: Parameters) -> Result<Self> {
+        for spec in config.tensors() {
+            let found = parameters.get(&spec.name)?.dims();
+            if found != spec.shape {
+                candle_core::bail!("{}: expected shape {:?}, got {found:?}", spec.name, spec.shape);
+            }
+        }
+        let down = (0..LEVELS).map(|i| Block::new(&parameters, &format!("down.{i}"), has_down_norm(i)));
+        let down = down.collect::<Result<_>>()?;
+        let up = (0..LEVELS).map(|i| Block::new(&parameters, &format!("up.{i}"), i > 0)).collect::<Result<_>>()?;
+        Ok(Self { config, parameters, down, up })
+    }
+
+    /// Structure.
+    pub fn config(&self) -> &GeneratorConfig {
+        &self.config
+    }
+
+    /// Weights by name.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// `[N, input_channels, 256·k, 256·l]` in −1 … 1 to RGB `[N, 3, 256·k, 256·l]` in −1 … 1.
+    pub fn forward(&self, ct: &Tensor) -> Result<Tensor> {
+        self.run(ct, Pass::Inference(self.config.norm))
+    }
+
+    /// The same in training: the batch's statistics (which move the running ones) and dropout from `dropout`.
+    pub fn forward_train(&self, ct: &Tensor, dropout: &mut RandomStream) -> Result<Tensor> {
+        self.run(ct, Pass::Training(dropout))
+    }
+
+    fn run(&self, ct: &Tensor, mut pass: Pass<'_>) -> Result<Tensor> {
+        self.check_input(ct)?;
+        let mut skips: Vec<Tensor> = Vec::with_capacity(LEVELS);
+        for (level, block) in self.down.iter().enumerate() {
+            let input = match skips.last() {
+                Some(above) => blocks::leaky_relu(above)?,
+                None => ct.clone(),
+            };
+            let output = blocks::conv2d(&input, &block.weight, block.bias.as_ref(), HALVING)?;
+            skips.push(if level == 0 { output } else { pass.norm(block, output)? });
+        }
+        let mut output: Option<Tensor> = None;
+        for (level, block) in self.up.iter().enumerate().rev() {
+            let input = match &output {
+                Some(below) => Tensor::cat(&[below, &skips[level]], 1)?,
+                None => skips[level].clone(),
+            };
+            let doubled = blocks::conv_transpose2d(&input.relu()?, &block.weight, block.bias.as_ref(), HALVING)?;
+            let normed = pass.norm(block, doubled)?;
+            output = Some(if DROPOUT_LEVELS.contains(&level) { pass.dropout(normed)? } else { normed });
+        }
+        output.map_or_else(|| candle_core::bail!("a generator without levels"), |output| output.tanh())
+    }
+
+    fn check_input(&self, ct: &Tensor) -> Result<()> {
+        let (_, channels, rows, columns) = ct.dims4()?;
+        let is_multiple = |side: usize| side > 0 && side.is_multiple_of(SMALLEST_SIZE);
+        if channels != self.config.input_channels || !is_multiple(rows) || !is_multiple(columns) {
+            candle_core::bail!(
+                "generator input: expected [N, {}, 256·k, 256·l], got {:?}",
+                self.config.input_channels,
+                ct.dims()
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,379 @@
+//! Weights of a generator: safetensors in and out, checked tensor by tensor before anything is computed with them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use half::f16;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
+use sha2::{Digest as _, Sha256};
+
+use super::card::{StoredCard, WeightsCard};
+use super::generator::{Generator, GeneratorConfig};
+use super::parameters::{Parameters, TensorSpec};
+use crate::preprocess::Recipe;
+
+/// The generator that is part of the program.
+const BUNDLED: &[u8] = include_bytes!("../../weights/generator_reference.safetensors");
+/// Most filters that are loaded: 256 make 870 million weights.
+pub const MOST_BASE_CHANNELS: usize = 256;
+/// Largest header that is read; a generator's has some ten thousand bytes.
+const LARGEST_HEADER: u64 = 16 << 20;
+/// Key of the card in the safetensors metadata.
+const CARD_KEY: &str = "card";
+
+/// Where weights come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum WeightsSource {
+    /// The generator that is part of the program.
+    #[default]
+    Bundled,
+    /// A safetensors file.
+    File(PathBuf),
+}
+
+/// How weights are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Precision {
+    /// Half the size; fine for colouring.
+    F16,
+    /// As in memory, for going on with a training.
+    F32,
+}
+
+/// Why a weights file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the fields are named in the messages")]
+pub enum WeightsError {
+    /// Not there, or not readable.
+    #[error("cannot read the weights file")]
+    Read { source: std::io::Error },
+    /// A folder, a pipe.
+    #[error("expected a weights file, found a folder or a device")]
+    NotAFile,
+    /// The first bytes announce nonsense.
+    #[error(
+        "not a safetensors file: its header would have {header} bytes, the file has {file}; a PyTorch checkpoint (.pth) needs `ct2rgb import-weights` first"
+    )]
+    NotSafetensors { header: u64, file: u64 },
+    /// The header is there and wrong, or the data does not fit it.
+    #[error("the safetensors file is damaged or cut short; fetch it again")]
+    Damaged { source: SafeTensorError },
+    /// No `card` in the metadata.
+    #[error("the weights have no card that says what they are; expected JSON under \"card\" in the metadata")]
+    NoCard,
+    /// The card is not JSON, or has wrong types in it.
+    #[error("the card of the weights cannot be read")]
+    BadCard { source: serde_json::Error },
+    /// The card does not say how to prepare a slice.
+    #[error(
+        "the card of the weights has no recipe, so no slice can be prepared for them; expected \"recipe\" in the card"
+    )]
+    NoRecipe,
+    /// The recipe makes another number of channels.
+    #[error("the recipe in the card makes {recipe} channels, but {tensor} takes {found}")]
+    RecipeChannels { recipe: usize, tensor: &'static str, found: usize },
+    /// A size that the network cannot take.
+    #[error("the recipe in the card asks for a grid of {found}; expected a multiple of 256, at most 4096")]
+    RecipeSize { found: usize },
+    /// Missing tensor.
+    #[error("the weights have no tensor {name}; expected one of shape {expected:?} for {base_channels} base channels")]
+    MissingTensor { name: String, expected: Vec<usize>, base_channels: usize },
+    /// Wrong shape.
+    #[error("tensor {name}: expected shape {expected:?}, found {found:?}")]
+    WrongShape { name: String, expected: Vec<usize>, found: Vec<usize> },
+    /// More tensors than the network has.
+    #[error(
+        "the weights have {count} tensors that this network does not know, first {first}; they are for another network"
+    )]
+    UnknownTensors { first: String, count: usize },
+    /// Integers, bf16, 8-bit floats.
+    #[error("tensor {name}: expected numbers as F16, BF16, F32 or F64, found {found}")]
+    WrongType { name: String, found: String },
+    /// NaN or infinite.
+    #[error("tensor {name} has {count} values that are not finite; the training that made it went wrong")]
+    NotFinite { name: String, count: usize },
+    /// A running variance below zero.
+    #[error("tensor {name} has negative variances; the file is damaged")]
+    NegativeVariance { name: String },
+    /// No `down.0.conv.weight` to tell the width from.
+    #[error(
+        "these are not the weights of a generator: expected down.0.conv.weight of shape [base channels, input channels, 4, 4], found {found}"
+    )]
+    NotAGenerator { found: String },
+    /// The card and the tensors disagree.
+    #[error("the card says {card} base channels, the tensors have {found}")]
+    CardBaseChannels { card: usize, found: usize },
+    /// A file that is larger in memory than anything sensible.
+    #[error("the weights have {found} base channels; at most {MOST_BASE_CHANNELS} are loaded")]
+    TooWide { found: usize },
+    /// candle refused.
+    #[error("the weights cannot be put in memory")]
+    Tensor {
+        #[from]
+        source: candle_core::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write the weights; check the folder's free space and permissions")]
+    Write { source: std::io::Error },
+    /// The file cannot be composed.
+    #[error("the weights cannot be written as safetensors")]
+    Compose { source: SafeTensorError },
+}
+
+/// A generator's weights in memory, on the CPU in f32, with the card and the recipe they were trained with.
+#[derive(Clone, Debug)]
+pub struct GeneratorWeights {
+    /// What they are.
+    pub card: WeightsCard,
+    /// How a slice is prepared for them.
+    pub recipe: Recipe,
+    /// Structure of the network.
+    pub config: GeneratorConfig,
+    /// The tensors.
+    pub parameters: Parameters,
+}
+
+impl GeneratorWeights {
+    /// Reads the bundled weights or a file.
+    pub fn read(source: &WeightsSource) -> Result<Self, WeightsError> {
+        match source {
+            WeightsSource::Bundled => Self::from_bytes(BUNDLED),
+            WeightsSource::File(path) => Self::from_bytes(&read_bounded(path)?),
+        }
+    }
+
+    /// Reads weights from the bytes of a safetensors file.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, WeightsError> {
+        let file = TensorFile::parse(bytes)?;
+        let text = file.metadata.get(CARD_KEY).ok_or(WeightsError::NoCard)?;
+        let stored: StoredCard = serde_json::from_str(text).map_err(|source| WeightsError::BadCard { source })?;
+        let recipe = stored.recipe().ok_or(WeightsError::NoRecipe)?;
+        let config = config_of(&file, &stored.card)?;
+        check_recipe(&recipe, &config)?;
+        let parameters = file.tensors(&config.tensors(), config.base_channels)?;
+        let mut card = stored.card;
+        card.base_channels = Some(config.base_channels);
+        card.sha256 = sha256_hex(bytes);
+        Ok(Self { card, recipe, config, parameters })
+    }
+
+    /// The network on a device.
+    pub fn generator(&self, device: &Device) -> Result<Generator, candle_core::Error> {
+        Generator::new(self.config, self.parameters.to_device(device)?)
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self, precision: Precision) -> Result<Vec<u8>, WeightsError> {
+        let mut card = self.card.clone();
+        card.base_channels = Some(self.config.base_channels);
+        card.norm = self.config.norm;
+        let stored = StoredCard::new(card, self.recipe.clone());
+        let text = serde_json::to_string(&stored).map_err(|source| WeightsError::BadCard { source })?;
+        // One key: the order of several would change from run to run, and the hash with it.
+        tensors_to_bytes(&self.parameters, precision, HashMap::from([(CARD_KEY.to_owned(), text)]))
+    }
+
+    /// Writes a safetensors file under a temporary name and renames it; returns its SHA-256.
+    pub fn write(&self, path: &Path, precision: Precision) -> Result<String, WeightsError> {
+        let bytes = self.to_bytes(precision)?;
+        write_atomically(path, &bytes).map_err(|source| WeightsError::Write { source })?;
+        Ok(sha256_hex(&bytes))
+    }
+}
+
+/// The structure that the tensors have, where the card does not contradict it.
+fn config_of(file: &TensorFile<'_>, card: &WeightsCard) -> Result<GeneratorConfig, WeightsError> {
+    let shape = file.shape("down.0.conv.weight");
+    let Some(&[base_channels, input_channels, 4, 4]) = shape else {
+        let found = shape.map_or_else(|| "no such tensor".to_owned(), |shape| format!("shape {shape:?}"));
+        return Err(WeightsError::NotAGenerator { found });
+    };
+    if base_channels == 0 || input_channels == 0 {
+        return Err(WeightsError::NotAGenerator { found: "an axis of length 0".to_owned() });
+    }
+    if base_channels > MOST_BASE_CHANNELS {
+        return Err(WeightsError::TooWide { found: base_channels });
+    }
+    match card.base_channels {
+        Some(card) if card != base_channels => Err(WeightsError::CardBaseChannels { card, found: base_channels }),
+        _ => Ok(GeneratorConfig { input_channels, base_channels, norm: card.norm }),
+    }
+}
+
+fn check_recipe(recipe: &Recipe, config: &GeneratorConfig) -> Result<(), WeightsError> {
+    if recipe.size == 0 || !recipe.size.is_multiple_of(super::generator::SMALLEST_SIZE) || recipe.size > 4096 {
+        return Err(WeightsError::RecipeSize { found: recipe.size });
+    }
+    let recipe = recipe.channel_count();
+    if recipe == config.input_channels {
+        return Ok(());
+    }
+    Err(WeightsError::RecipeChannels { recipe, tensor: "down.0.conv.weight", found: config.input_channels })
+}
+
+/// A parsed safetensors file of floating-point tensors.
+#[derive(Debug)]
+pub(super) struct TensorFile<'a> {
+    views: BTreeMap<String, TensorView<'a>>,
+    metadata: HashMap<String, String>,
+}
+
+impl<'a> TensorFile<'a> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, WeightsError> {
+        check_header(bytes)?;
+        let damaged = |source| WeightsError::Damaged { source };
+        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
+        let views = SafeTensors::deserialize(bytes).map_err(damaged)?.tensors().into_iter().collect();
+        Ok(Self { views, metadata: metadata.metadata().clone().unwrap_or_default() })
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.views.get(name).map(TensorView::shape)
+    }
+
+    /// Exactly these tensors, as f32 on the CPU.
+    pub fn tensors(&self, specs: &[TensorSpec], base_channels: usize) -> Result<Parameters, WeightsError> {
+        let parameters: Parameters = specs
+            .iter()
+            .map(|spec| Ok((spec.name.clone(), self.tensor(spec, base_channels)?)))
+            .collect::<Result<_, WeightsError>>()?;
+        let unknown: Vec<_> = self.views.keys().filter(|name| parameters.find(name).is_none()).collect();
+        match unknown.first() {
+            Some(first) => Err(WeightsError::UnknownTensors { first: (*first).clone(), count: unknown.len() }),
+            None => Ok(parameters),
+        }
+    }
+
+    fn tensor(&self, spec: &TensorSpec, base_channels: usize) -> Result<Tensor, WeightsError> {
+        let name = spec.name.clone();
+        let Some(view) = self.views.get(&spec.name) else {
+            return Err(WeightsError::MissingTensor { name, expected: spec.shape.clone(), base_channels });
+        };
+        if view.shape() != spec.shape {
+            let (expected, found) = (spec.shape.clone(), view.shape().to_vec());
+            return Err(WeightsError::WrongShape { name, expected, found });
+        }
+        tensor_of(&spec.name, view)
+    }
+}
+
+fn tensor_of(name: &str, view: &TensorView<'_>) -> Result<Tensor, WeightsError> {
+    let values = f32_values(view)
+        .ok_or_else(|| WeightsError::WrongType { name: name.to_owned(), found: format!("{:?}", view.dtype()) })?;
+    checked_tensor(name, values, view.shape())
+}
+
+/// A tensor on the CPU, after a look at its values.
+pub(super) fn checked_tensor(name: &str, values: Vec<f32>, shape: &[usize]) -> Result<Tensor, WeightsError> {
+    let count = values.iter().filter(|value| !value.is_finite()).count();
+    if count > 0 {
+        return Err(WeightsError::NotFinite { name: name.to_owned(), count });
+    }
+    if name.ends_with(".running_var") && values.iter().any(|&value| value < 0.0) {
+        return Err(WeightsError::NegativeVariance { name: name.to_owned() });
+    }
+    Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+}
+
+/// The numbers of a tensor, if they are floating point.
+fn f32_values(view: &TensorView<'_>) -> Option<Vec<f32>> {
+    let bytes = view.data();
+    let values = match view.dtype() {
+        Dtype::F16 => chunks(bytes, |b| f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => chunks(bytes, |b| half::bf16::from_le_bytes(b).to_f32()),
+        Dtype::F32 => chunks(bytes, f32::from_le_bytes),
+        Dtype::F64 => chunks(bytes, |b| f64::from_le_bytes(b) as f32),
+        _ => return None,
+    };
+    Some(values)
+}
+
+/// Little-endian numbers of `N` bytes; a remainder is left out.
+pub(super) fn chunks<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|chunk| value(*chunk)).collect()
+}
+
+/// The length of the header, before anything trusts it.
+fn check_header(bytes: &[u8]) -> Result<(), WeightsError> {
+    let file = bytes.len() as u64;
+    let header = bytes.first_chunk::<8>().map_or(0, |length| u64::from_le_bytes(*length));
+    let starts_json = bytes.get(8) == Some(&b'{');
+    if header < 2 || header > LARGEST_HEADER || !starts_json {
+        return Err(WeightsError::NotSafetensors { header, file });
+    }
+    Ok(())
+}
+
+/// The bytes of a file; nothing is allocated that the file does not hold.
+pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
+    let read = |source| WeightsError::Read { source };
+    // A named pipe would block on opening: ask first what it is.
+    if !std::fs::metadata(path).map_err(read)?.is_file() {
+        return Err(WeightsError::NotAFile);
+    }
+    let mut file = File::open(path).map_err(read)?;
+    let length = file.metadata().map_err(read)?.len();
+    let mut start = [0; 9];
+    if length < 9 {
+        return Err(WeightsError::NotSafetensors { header: 0, file: length });
+    }
+    file.read_exact(&mut start).map_err(read)?;
+    check_header(&start).map_err(|error| match error {
+        WeightsError::NotSafetensors { header, .. } => WeightsError::NotSafetensors { header, file: length },
+        other => other,
+    })?;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    bytes.extend_from_slice(&start);
+    file.take(length - 9).read_to_end(&mut bytes).map_err(read)?;
+    Ok(bytes)
+}
+
+/// Tensors as a safetensors file.
+pub fn tensors_to_bytes(
+    parameters: &Parameters,
+    precision: Precision,
+    metadata: HashMap<String, String>,
+) -> Result<Vec<u8>, WeightsError> {
+    let mut stored = Vec::with_capacity(parameters.len());
+    for (name, tensor) in parameters.iter() {
+        let values = tensor.to_dtype(candle_core::DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        stored.push((name, tensor.dims().to_vec(), encode(&values, precision)));
+    }
+    let dtype = match precision {
+        Precision::F16 => Dtype::F16,
+        Precision::F32 => Dtype::F32,
+    };
+    let views = stored.iter().map(|(name, shape, bytes)| Ok((*name, TensorView::new(dtype, shape.clone(), bytes)?)));
+    let views = views.collect::<Result<Vec<_>, _>>().map_err(|source| WeightsError::Compose { source })?;
+    safetensors::serialize(views, Some(metadata)).map_err(|source| WeightsError::Compose { source })
+}
+
+fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
+    match precision {
+        // Halves end at 65504: a running variance beyond it must not become infinite.
+        Precision::F16 => values
+            .iter()
+            .flat_map(|&v| f16::from_f32(v.clamp(f16::MIN.to_f32(), f16::MAX.to_f32())).to_le_bytes())
+            .collect(),
+        Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+    }
+}
+
+/// Writes beside the target and renames, so that no reader ever sees half a file.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
