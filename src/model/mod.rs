@@ -11,8 +11,10 @@ pub mod blocks;
 mod card;
 mod colorizer;
 mod device;
+pub mod features;
 pub mod generator;
 mod parameters;
+mod resnet;
 mod seed;
 pub mod weights;
 
@@ -22,6 +24,7 @@ pub use blocks::NormMode;
 pub use card::WeightsCard;
 pub use colorizer::Colorizer;
 pub use device::{DeviceChoice, DeviceError, OpenDevice};
+pub use features::{FeatureExtractor, FeatureNetwork};
 pub use generator::{Generator, GeneratorConfig};
 pub use parameters::{Parameters, TensorSpec};
 pub use seed::{RandomStream, Seed, StreamState};

@@ -80,8 +80,8 @@ pub enum WeightsError {
     #[error("the recipe in the card asks for a grid of {found}; expected a multiple of 256, at most 4096")]
     RecipeSize { found: usize },
     /// Missing tensor.
-    #[error("the weights have no tensor {name}; expected one of shape {expected:?} for {base_channels} base channels")]
-    MissingTensor { name: String, expected: Vec<usize>, base_channels: usize },
+    #[error("the weights have no tensor {name}; expected one of shape {expected:?}")]
+    MissingTensor { name: String, expected: Vec<usize> },
     /// Wrong shape.
     #[error("tensor {name}: expected shape {expected:?}, found {found:?}")]
     WrongShape { name: String, expected: Vec<usize>, found: Vec<usize> },
@@ -154,7 +154,8 @@ impl GeneratorWeights {
         let recipe = stored.recipe().ok_or(WeightsError::NoRecipe)?;
         let config = config_of(&file, &stored.card)?;
         check_recipe(&recipe, &config)?;
-        let parameters = file.tensors(&config.tensors(), config.base_channels)?;
+        let parameters = file.tensors(&config.tensors())?;
+        file.check_unknown(&parameters)?;
         let mut card = stored.card;
         card.base_channels = Some(config.base_channels);
         card.sha256 = sha256_hex(bytes);
@@ -235,29 +236,41 @@ impl<'a> TensorFile<'a> {
         self.views.get(name).map(TensorView::shape)
     }
 
-    /// Exactly these tensors, as f32 on the CPU.
-    pub fn tensors(&self, specs: &[TensorSpec], base_channels: usize) -> Result<Parameters, WeightsError> {
-        let parameters: Parameters = specs
-            .iter()
-            .map(|spec| Ok((spec.name.clone(), self.tensor(spec, base_channels)?)))
-            .collect::<Result<_, WeightsError>>()?;
+    /// These tensors, as f32 on the CPU.
+    pub fn tensors(&self, specs: &[TensorSpec]) -> Result<Parameters, WeightsError> {
+        specs.iter().map(|spec| Ok((spec.name.clone(), self.tensor(spec)?))).collect()
+    }
+
+    /// An error when the file has tensors beside `parameters`.
+    pub fn check_unknown(&self, parameters: &Parameters) -> Result<(), WeightsError> {
         let unknown: Vec<_> = self.views.keys().filter(|name| parameters.find(name).is_none()).collect();
         match unknown.first() {
             Some(first) => Err(WeightsError::UnknownTensors { first: (*first).clone(), count: unknown.len() }),
-            None => Ok(parameters),
+            None => Ok(()),
         }
     }
 
-    fn tensor(&self, spec: &TensorSpec, base_channels: usize) -> Result<Tensor, WeightsError> {
-        let name = spec.name.clone();
-        let Some(view) = self.views.get(&spec.name) else {
-            return Err(WeightsError::MissingTensor { name, expected: spec.shape.clone(), base_channels });
-        };
-        if view.shape() != spec.shape {
-            let (expected, found) = (spec.shape.clone(), view.shape().to_vec());
-            return Err(WeightsError::WrongShape { name, expected, found });
-        }
+    fn tensor(&self, spec: &TensorSpec) -> Result<Tensor, WeightsError> {
+        let view = self.views.get(&spec.name);
+        spec.check(view.map(TensorView::shape))?;
+        let view = view.ok_or_else(|| spec.missing())?;
         tensor_of(&spec.name, view)
+    }
+}
+
+impl TensorSpec {
+    pub(super) fn missing(&self) -> WeightsError {
+        WeightsError::MissingTensor { name: self.name.clone(), expected: self.shape.clone() }
+    }
+
+    /// An error when there is no such tensor (`None`) or its shape is another.
+    pub(super) fn check(&self, found: Option<&[usize]>) -> Result<(), WeightsError> {
+        let found = found.ok_or_else(|| self.missing())?;
+        if found == self.shape {
+            return Ok(());
+        }
+        let (name, expected) = (self.name.clone(), self.shape.clone());
+        Err(WeightsError::WrongShape { name, expected, found: found.to_vec() })
     }
 }
 
