@@ -1,10 +1,19 @@
 //! CT files in, pictures out: recognises a format, lists the series in it, reads one of them slice by slice.
 
+mod archive;
+mod codecs;
+mod deep_lesion;
+mod dicom;
+mod files;
+mod nifti;
+mod recognise;
+mod visible_human;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::units::{CancelFlag, SliceIndex};
-use crate::volume::{CtVolume, Geometry, SeriesInfo, SeriesWarning};
+use crate::volume::{CtVolume, Geometry, GeometryError, SeriesInfo, SeriesWarning};
 
 /// Why a path could not be opened as CT. Messages carry no patient identity; paths come last.
 #[derive(Debug, thiserror::Error)]
@@ -12,13 +21,91 @@ pub enum LoadError {
     /// The work was cancelled by the user.
     #[error("cancelled")]
     Cancelled,
-    /// Placeholder until each format has its own.
-    #[error("no CT found in {0:?}")]
-    NoCt(PathBuf),
+    /// The operating system, or an archive, gave no bytes.
+    #[error("file could not be read; check that it still exists and that you may read it: {path:?}")]
+    Unreadable {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A folder or archive without a file.
+    #[error("folder is empty; choose the folder that holds the CT: {0:?}")]
+    Empty(PathBuf),
+    /// Files, none of them CT.
+    #[error(
+        "no CT found among {looked_at} files{because}; choose a DICOM, NIfTI, DeepLesion or Visible Human CT: {path:?}"
+    )]
+    NoCt {
+        /// How many files were looked at.
+        looked_at: usize,
+        /// Empty, or what the files are, starting with a colon.
+        because: String,
+        /// What was opened.
+        path: PathBuf,
+    },
+    /// DICOM of another kind: an MR, a secondary capture, a report.
+    #[error("{found} is not CT and has no Hounsfield units; choose a CT series: {path:?}")]
+    NotCt {
+        /// What the header says it is.
+        found: String,
+        /// What was opened.
+        path: PathBuf,
+    },
+    /// A file of a known format that breaks the format's rules.
+    #[error("{format} cannot be used: {problem}: {path:?}")]
+    Malformed {
+        /// The format by name.
+        format: &'static str,
+        /// What is wrong, what is expected, what to do.
+        problem: String,
+        /// The file.
+        path: PathBuf,
+    },
+    /// Refused before allocating.
+    #[error("{what} of {bytes} bytes is larger than the {limit} bytes this program accepts: {path:?}")]
+    TooLarge {
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// Largest size accepted.
+        limit: u64,
+        /// The file.
+        path: PathBuf,
+    },
+    /// An archive that unpacks to absurd sizes.
+    #[error("ZIP archive claims {found}: this is not how CT packs, and it was not unpacked: {path:?}")]
+    ZipBomb {
+        /// What the archive claims.
+        found: String,
+        /// The archive.
+        path: PathBuf,
+    },
+    /// A lattice that cannot exist.
+    #[error("{format} has unusable geometry: {path:?}")]
+    Geometry {
+        /// The format by name.
+        format: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: GeometryError,
+    },
+}
+
+impl LoadError {
+    /// The message for a warning about one file among many: paths may hold a patient's name, so it ends before them.
+    pub(crate) fn without_path(&self) -> String {
+        let text = self.to_string();
+        text.rfind(": \"").map_or(text.clone(), |end| text[..end].to_owned())
+    }
 }
 
 /// What a path holds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Scan {
     /// Series that can be shown, the largest CT first.
     pub series: Vec<Series>,
@@ -43,6 +130,15 @@ pub struct ReadRequest<'a> {
     pub on_slice: &'a (dyn Fn(SliceIndex) + Sync),
 }
 
+/// What a scan of headers is told.
+#[derive(Clone, Copy)]
+pub(crate) struct ScanProgress<'a> {
+    /// Raised when nobody wants the result any more.
+    pub(crate) cancel: &'a CancelFlag,
+    /// Hears how many files have been looked at, from any thread.
+    pub(crate) on_files: &'a (dyn Fn(usize) + Sync),
+}
+
 /// A series whose headers have been read.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -53,19 +149,33 @@ pub struct Series {
 
 /// Reads the headers below a path: a DICOM file, a folder, a DICOMDIR, a ZIP, NIfTI, DeepLesion, Visible Human.
 /// `on_files` hears how many files have been looked at, from any thread.
-pub fn scan(_path: &Path, _cancel: &CancelFlag, _on_files: &(dyn Fn(usize) + Sync)) -> Result<Scan, LoadError> {
-    unimplemented!()
+pub fn scan(path: &Path, cancel: &CancelFlag, on_files: &(dyn Fn(usize) + Sync)) -> Result<Scan, LoadError> {
+    recognise::scan_path(path, &ScanProgress { cancel, on_files })
 }
 
 /// The same for a file that is part of the program: `name` as a user would see it (`chest_cta.nii.gz`).
-pub fn scan_embedded(_name: &str, _bytes: &'static [u8]) -> Result<Scan, LoadError> {
-    unimplemented!()
+pub fn scan_embedded(name: &str, bytes: &'static [u8]) -> Result<Scan, LoadError> {
+    recognise::scan_files(
+        vec![files::FoundFile::embedded(name, bytes)],
+        Path::new(name),
+        &ScanProgress { cancel: &CancelFlag::new(), on_files: &|_| {} },
+    )
 }
 
 impl Series {
+    /// For the formats: headers, lattice, and who reads the pixels. The scan gives `info.number` its value.
+    pub(crate) fn new(info: SeriesInfo, geometry: Geometry, source: Arc<dyn SliceSource>) -> Self {
+        Self { info, geometry, source }
+    }
+
     /// What a person is told about the series.
     pub fn info(&self) -> &SeriesInfo {
         &self.info
+    }
+
+    /// Lattice, spacing and orientation.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
     }
 
     /// An empty volume of this series' size, to be filled by [`Self::read_into`].
@@ -77,4 +187,12 @@ impl Series {
     pub fn read_into(&self, volume: &CtVolume, request: &ReadRequest<'_>) -> Result<Vec<SeriesWarning>, LoadError> {
         self.source.read_into(volume, request)
     }
+}
+
+/// Slices in the order in which a person wants them: `first`, then its neighbours outwards, in both directions in turn.
+pub(crate) fn outward_order(first: SliceIndex, slices: usize) -> Vec<SliceIndex> {
+    let first = first.0.min(slices.saturating_sub(1));
+    let mut order: Vec<usize> = (0..slices).collect();
+    order.sort_by_key(|&s| (s.abs_diff(first), s < first));
+    order.into_iter().map(SliceIndex).collect()
 }

@@ -1,0 +1,1 @@
+//! DICOM: headers, grouping into volumes, pixels to HU.
