@@ -1,0 +1,20 @@
+//! How close a coloured slice is to the cryosection: RMSE, SSIM and LPIPS (paper §4, DESIGN.md "Metrics").
+
+mod lpips;
+mod rmse;
+mod ssim;
+
+pub use lpips::Lpips;
+pub use rmse::rmse;
+pub use ssim::ssim;
+
+use super::TrainingError;
+use super::picture::RgbPicture;
+
+fn check_same_size(picture: &RgbPicture, truth: &RgbPicture) -> Result<(), TrainingError> {
+    let size = |p: &RgbPicture| (p.columns(), p.rows());
+    if size(picture) == size(truth) {
+        return Ok(());
+    }
+    Err(TrainingError::PictureSizes { expected: size(truth), found: size(picture) })
+}
