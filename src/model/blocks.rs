@@ -4,7 +4,7 @@
 
 use candle_core::{D, Device, Result, Tensor, Var};
 
-use super::parameters::Parameters;
+use super::parameters::{Parameters, TensorSpec};
 
 /// Added to the variance before the square root, PyTorch's default for batch norm.
 pub const BATCH_NORM_EPSILON: f64 = 1e-5;
@@ -191,6 +191,42 @@ fn move_running(running: &Tensor, batch: &Tensor) -> Result<()> {
     let moved =
         running.detach().affine(1.0 - BATCH_NORM_MOMENTUM, 0.0)?.add(&batch.affine(BATCH_NORM_MOMENTUM, 0.0)?)?;
     Var::from_tensor(running)?.set(&moved)
+}
+
+/// A convolution with a bias, or one without and batch norm behind it.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Kernel.
+    pub weight: Tensor,
+    /// Bias, where there is no norm.
+    pub bias: Option<Tensor>,
+    /// Norm, where there is no bias.
+    pub norm: Option<BatchNorm>,
+}
+
+impl Block {
+    /// From `{prefix}.conv.*` and `{prefix}.norm.*`.
+    pub fn new(parameters: &Parameters, prefix: &str, has_norm: bool) -> Result<Self> {
+        let weight = parameters.get(&format!("{prefix}.conv.weight"))?.clone();
+        if has_norm {
+            let norm = BatchNorm::new(parameters, &format!("{prefix}.norm"))?;
+            return Ok(Self { weight, bias: None, norm: Some(norm) });
+        }
+        let bias = parameters.get(&format!("{prefix}.conv.bias"))?.clone();
+        Ok(Self { weight, bias: Some(bias), norm: None })
+    }
+
+    /// The tensors of such a block; `width`: channels that it puts out.
+    pub fn tensors(prefix: &str, weight: [usize; 4], width: usize, has_norm: bool) -> Vec<TensorSpec> {
+        let mut specs = vec![TensorSpec::new(format!("{prefix}.conv.weight"), &weight)];
+        if has_norm {
+            let parts = ["weight", "bias", "running_mean", "running_var"];
+            specs.extend(parts.map(|part| TensorSpec::new(format!("{prefix}.norm.{part}"), &[width])));
+        } else {
+            specs.push(TensorSpec::new(format!("{prefix}.conv.bias"), &[width]));
+        }
+        specs
+    }
 }
 
 /// Puts host values on a device.

@@ -12,7 +12,7 @@
 
 use candle_core::{Device, Result, Tensor};
 
-use super::blocks::{self, BatchNorm, HALVING, NormMode};
+use super::blocks::{self, Block, HALVING, NormMode};
 use super::parameters::{Parameters, TensorSpec};
 use super::seed::{RandomStream, Seed};
 
@@ -26,8 +26,6 @@ pub const OUTPUT_CHANNELS: usize = 3;
 const KERNEL: usize = 4;
 /// Levels with dropout in training: the second to fourth up block from the bottleneck.
 const DROPOUT_LEVELS: std::ops::RangeInclusive<usize> = 4..=6;
-/// Standard deviation of new weights, pix2pix.
-const INIT_DEVIATION: f32 = 0.02;
 
 /// What makes one generator differ in structure from another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +57,9 @@ impl GeneratorConfig {
         for level in 0..LEVELS {
             let input = if level == 0 { self.input_channels } else { self.width(level - 1) };
             let down = [self.width(level), input, KERNEL, KERNEL];
-            push_block(&mut specs, &format!("down.{level}"), down, (self.width(level), has_down_norm(level)));
+            specs.extend(Block::tensors(&format!("down.{level}"), down, self.width(level), has_down_norm(level)));
             let (input, output) = self.up_widths(level);
-            push_block(&mut specs, &format!("up.{level}"), [input, output, KERNEL, KERNEL], (output, level > 0));
+            specs.extend(Block::tensors(&format!("up.{level}"), [input, output, KERNEL, KERNEL], output, level > 0));
         }
         specs.sort_by(|a, b| a.name.cmp(&b.name));
         specs
@@ -69,58 +67,12 @@ impl GeneratorConfig {
 
     /// New weights as in pix2pix: N(0, 0.02) for convolutions, N(1, 0.02) for the scales of batch norm, biases 0.
     pub fn initialize(&self, seed: Seed, device: &Device) -> Result<Parameters> {
-        initialize(&self.tensors(), &mut seed.stream("generator-init"), device)
+        Parameters::initialize(&self.tensors(), &mut seed.stream("generator-init"), device)
     }
 }
 
 fn has_down_norm(level: usize) -> bool {
     level > 0 && level + 1 < LEVELS
-}
-
-fn push_block(specs: &mut Vec<TensorSpec>, prefix: &str, weight: [usize; 4], (width, has_norm): (usize, bool)) {
-    specs.push(TensorSpec::new(format!("{prefix}.conv.weight"), &weight));
-    if has_norm {
-        for part in ["weight", "bias", "running_mean", "running_var"] {
-            specs.push(TensorSpec::new(format!("{prefix}.norm.{part}"), &[width]));
-        }
-    } else {
-        specs.push(TensorSpec::new(format!("{prefix}.conv.bias"), &[width]));
-    }
-}
-
-/// New weights in the order of `specs`, which is the order of names.
-pub(super) fn initialize(specs: &[TensorSpec], stream: &mut RandomStream, device: &Device) -> Result<Parameters> {
-    let tensors = specs.iter().map(|spec| {
-        let count = spec.shape.iter().product();
-        let values = match spec.name.rsplit('.').next() {
-            Some("weight") if spec.shape.len() == 1 => stream.normals(count, 1.0, INIT_DEVIATION),
-            Some("weight") => stream.normals(count, 0.0, INIT_DEVIATION),
-            Some("running_var") => vec![1.0; count],
-            _ => vec![0.0; count],
-        };
-        Ok((spec.name.clone(), blocks::tensor_from(values, &spec.shape, device)?))
-    });
-    tensors.collect()
-}
-
-/// One level of either path.
-#[derive(Clone, Debug)]
-struct Block {
-    weight: Tensor,
-    bias: Option<Tensor>,
-    norm: Option<BatchNorm>,
-}
-
-impl Block {
-    fn new(parameters: &Parameters, prefix: &str, has_norm: bool) -> Result<Self> {
-        let weight = parameters.get(&format!("{prefix}.conv.weight"))?.clone();
-        if has_norm {
-            let norm = BatchNorm::new(parameters, &format!("{prefix}.norm"))?;
-            return Ok(Self { weight, bias: None, norm: Some(norm) });
-        }
-        let bias = parameters.get(&format!("{prefix}.conv.bias"))?.clone();
-        Ok(Self { weight, bias: Some(bias), norm: None })
-    }
 }
 
 /// How a forward pass normalises and drops.
@@ -164,12 +116,7 @@ pub struct Generator {
 impl Generator {
     /// Takes the tensors by name; variables among them can be trained, others stay as they are.
     pub fn new(config: GeneratorConfig, parameters: Parameters) -> Result<Self> {
-        for spec in config.tensors() {
-            let found = parameters.get(&spec.name)?.dims();
-            if found != spec.shape {
-                candle_core::bail!("{}: expected shape {:?}, got {found:?}", spec.name, spec.shape);
-            }
-        }
+        parameters.check(&config.tensors())?;
         let down = (0..LEVELS).map(|i| Block::new(&parameters, &format!("down.{i}"), has_down_norm(i)));
         let down = down.collect::<Result<_>>()?;
         let up = (0..LEVELS).map(|i| Block::new(&parameters, &format!("up.{i}"), i > 0)).collect::<Result<_>>()?;

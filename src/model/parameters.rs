@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Result, Tensor, Var};
 
+use super::seed::RandomStream;
+
+/// Standard deviation of new weights, pix2pix.
+const INIT_DEVIATION: f32 = 0.02;
+
 /// Name and shape of a tensor that a network needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TensorSpec {
@@ -35,6 +40,34 @@ impl Parameters {
     /// No tensors yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// New weights as in pix2pix: N(0, 0.02) for convolutions, N(1, 0.02) for the scales of batch norm, biases 0.
+    ///
+    /// Drawn in the order of `specs`, which is the order of names.
+    pub fn initialize(specs: &[TensorSpec], stream: &mut RandomStream, device: &Device) -> Result<Self> {
+        let tensors = specs.iter().map(|spec| {
+            let count = spec.shape.iter().product();
+            let values = match spec.name.rsplit('.').next() {
+                Some("weight") if spec.shape.len() == 1 => stream.normals(count, 1.0, INIT_DEVIATION),
+                Some("weight") => stream.normals(count, 0.0, INIT_DEVIATION),
+                Some("running_var") => vec![1.0; count],
+                _ => vec![0.0; count],
+            };
+            Ok((spec.name.clone(), Tensor::from_vec(values, spec.shape.as_slice(), device)?))
+        });
+        tensors.collect()
+    }
+
+    /// An error when a tensor is missing or has another shape.
+    pub fn check(&self, specs: &[TensorSpec]) -> Result<()> {
+        for spec in specs {
+            let found = self.get(&spec.name)?.dims();
+            if found != spec.shape {
+                candle_core::bail!("{}: expected shape {:?}, got {found:?}", spec.name, spec.shape);
+            }
+        }
+        Ok(())
     }
 
     /// Adds or replaces a tensor.
