@@ -9,12 +9,15 @@
 
 pub mod blocks;
 mod card;
+pub mod checkpoint;
 mod colorizer;
 mod device;
 mod discriminator;
 pub mod features;
 pub mod generator;
+mod import;
 mod parameters;
+mod pickle;
 mod resnet;
 mod seed;
 pub mod weights;
@@ -23,12 +26,15 @@ use std::path::PathBuf;
 
 pub use blocks::NormMode;
 pub use card::WeightsCard;
+pub use checkpoint::CheckpointError;
 pub use colorizer::Colorizer;
 pub use device::{DeviceChoice, DeviceError, OpenDevice};
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use features::{FeatureExtractor, FeatureNetwork};
 pub use generator::{Generator, GeneratorConfig};
+pub use import::{ImportError, ImportOptions, from_state_dict, import_pix2pix};
 pub use parameters::{Parameters, TensorSpec};
+pub use pickle::PickleError;
 pub use seed::{RandomStream, Seed, StreamState};
 pub use weights::{GeneratorWeights, Precision, WeightsError, WeightsSource};
 

@@ -1,10 +1,13 @@
 //! ResNet-50 (He et al. 2016) with torchvision's names and strides (the stride of a stage is in its 3×3 convolution).
 
+use std::fs::File;
+use std::io::Read as _;
 use std::path::Path;
 
 use candle_core::{Result, Tensor};
 
 use super::blocks::{self, BatchNorm, NormMode, Stride};
+use super::checkpoint;
 use super::parameters::{Parameters, TensorSpec};
 use super::weights::{self, TensorFile, WeightsError};
 
@@ -138,5 +141,27 @@ fn push_conv_norm(specs: &mut Vec<TensorSpec>, [conv, norm]: [&str; 2], shape: [
 
 /// Reads torchvision's weights.
 pub(super) fn read(path: &Path) -> std::result::Result<Parameters, WeightsError> {
+    let mut start = [0; 4];
+    let read = |source| WeightsError::Read { source };
+    if std::fs::metadata(path).map_err(read)?.is_file() {
+        // A file of fewer bytes is no checkpoint either; the other reader says so.
+        let length = File::open(path).map_err(read)?.read(&mut start).map_err(read)?;
+        if checkpoint::is_checkpoint(&start[..length]) {
+            return from_checkpoint(path);
+        }
+    }
     TensorFile::parse(&weights::read_bounded(path)?)?.tensors(&tensors())
+}
+
+fn from_checkpoint(path: &Path) -> std::result::Result<Parameters, WeightsError> {
+    let source = |source| WeightsError::Checkpoint { source: Box::new(source) };
+    let mut state = checkpoint::read_state_dict(path).map_err(source)?;
+    let specs = tensors();
+    let parameters = specs.iter().map(|spec| {
+        let found = state.remove(&spec.name);
+        spec.check(found.as_ref().map(|tensor| tensor.shape.as_slice()))?;
+        let tensor = found.ok_or_else(|| spec.missing())?;
+        Ok((spec.name.clone(), weights::checked_tensor(&spec.name, tensor.values, &tensor.shape)?))
+    });
+    parameters.collect()
 }

@@ -107,6 +107,9 @@ pub enum WeightsError {
     /// The card and the tensors disagree.
     #[error("the card says {card} base channels, the tensors have {found}")]
     CardBaseChannels { card: usize, found: usize },
+    /// A PyTorch checkpoint that cannot be read.
+    #[error("the PyTorch checkpoint cannot be read")]
+    Checkpoint { source: Box<super::checkpoint::CheckpointError> },
     /// A file that is larger in memory than anything sensible.
     #[error("the weights have {found} base channels; at most {MOST_BASE_CHANNELS} are loaded")]
     TooWide { found: usize },
