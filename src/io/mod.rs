@@ -40,7 +40,7 @@ pub enum LoadError {
     NoCt {
         /// How many files were looked at.
         looked_at: usize,
-        /// Empty, or what the files are, starting with a colon.
+        /// Empty, or what the files are, in brackets.
         because: String,
         /// What was opened.
         path: PathBuf,

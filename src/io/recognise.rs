@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::files::FoundFile;
 use crate::volume::SeriesWarning;
 
-use super::{LoadError, Scan, ScanProgress, archive, deep_lesion, nifti, visible_human};
+use super::{LoadError, Scan, ScanProgress, Series, archive, deep_lesion, dicom, nifti, visible_human};
 
 /// Bytes that every format is recognised by.
 const HEAD_BYTES: usize = 4096;
@@ -20,15 +20,22 @@ const MAX_FILES: usize = 500_000;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Format {
+    Dicom,
     Nifti,
     DeepLesion,
     VisibleHuman,
+    Directory,
+    Pdf,
+    Zip,
     Other,
 }
 
 /// Scans a file, folder, DICOMDIR or ZIP.
 pub(super) fn scan_path(path: &Path, progress: &ScanProgress<'_>) -> Result<Scan, LoadError> {
-    scan_files(find_files(path, progress)?, path, progress)
+    let (files, warnings) = find_files(path, progress)?;
+    let mut found = scan_files(files, path, progress)?;
+    found.warnings.splice(0..0, warnings);
+    Ok(found)
 }
 
 /// Scans files that have been found.
@@ -55,21 +62,37 @@ pub(super) fn scan_files(files: Vec<FoundFile>, path: &Path, progress: &ScanProg
             Ok(())
         }
     };
+    take(dicom::scan_dicom(&of_format(Format::Dicom), path, progress))?;
     take(nifti::scan_nifti(&of_format(Format::Nifti), progress))?;
     take(deep_lesion::scan_deep_lesion(&of_format(Format::DeepLesion), progress))?;
     take(visible_human::scan_visible_human(&of_format(Format::VisibleHuman), progress))?;
     if found.series.is_empty() {
-        let no_ct = LoadError::NoCt { looked_at, because: String::new(), path: path.to_owned() };
+        let no_ct = LoadError::NoCt { looked_at, because: what_instead(&formats), path: path.to_owned() };
         return Err(first_error.unwrap_or(no_ct));
     }
     if let Some(error) = first_error {
         found.warnings.push(SeriesWarning { code: "unusable-file", message: error.without_path() });
     }
-    found.series.sort_by_key(|s| std::cmp::Reverse(s.info.slice_count));
+    let is_localizer = |s: &Series| s.info.warnings.iter().any(|w| w.code == "localizer");
+    found.series.sort_by_key(|s| (is_localizer(s), std::cmp::Reverse(s.info.slice_count)));
     for (index, one) in found.series.iter_mut().enumerate() {
         one.info.number = index + 1;
     }
     Ok(found)
+}
+
+/// What was found where no CT was, for the message.
+fn what_instead(formats: &[Format]) -> String {
+    let count = |wanted: Format| formats.iter().filter(|f| **f == wanted).count();
+    let (pdf, zip) = (count(Format::Pdf), count(Format::Zip));
+    let mut kinds = Vec::new();
+    if pdf > 0 {
+        kinds.push(format!("{pdf} PDF"));
+    }
+    if zip > 0 {
+        kinds.push(format!("{zip} ZIP: open it by itself"));
+    }
+    if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) }
 }
 
 fn recognise_all(files: &[FoundFile], progress: &ScanProgress<'_>) -> Result<Vec<Format>, LoadError> {
@@ -92,23 +115,44 @@ fn recognise_all(files: &[FoundFile], progress: &ScanProgress<'_>) -> Result<Vec
 }
 
 fn recognise_one(file: &FoundFile, head: &[u8]) -> Format {
-    if nifti::recognises(file, head) {
+    if dicom::is_directory(file) {
+        Format::Directory
+    } else if dicom::recognises(head) {
+        Format::Dicom
+    } else if nifti::recognises(file, head) {
         Format::Nifti
     } else if visible_human::recognises(file, head) {
         Format::VisibleHuman
     } else if deep_lesion::recognises(file, head) {
         Format::DeepLesion
+    } else if head.starts_with(b"%PDF") {
+        Format::Pdf
+    } else if is_zip(head) {
+        Format::Zip
     } else {
         Format::Other
     }
 }
 
-fn find_files(path: &Path, progress: &ScanProgress<'_>) -> Result<Vec<FoundFile>, LoadError> {
+type FilesAndWarnings = (Vec<FoundFile>, Vec<SeriesWarning>);
+
+fn find_files(path: &Path, progress: &ScanProgress<'_>) -> Result<FilesAndWarnings, LoadError> {
     let metadata = metadata(path)?;
-    if !metadata.is_dir() {
-        let file = FoundFile::on_disk(path.to_owned(), metadata.len());
-        return if is_zip(&file.read_head(4)?) { archive::list(path) } else { Ok(vec![file]) };
+    if metadata.is_dir() {
+        return Ok((files_below(path, progress)?, Vec::new()));
     }
+    let file = FoundFile::on_disk(path.to_owned(), metadata.len());
+    if dicom::is_directory(&file) {
+        let (files, missing) = dicom::find_directory_files(&file)?;
+        let message = format!("{missing} files that the DICOMDIR lists are not there; copy the whole disc");
+        let warning = (missing > 0).then_some(SeriesWarning { code: "missing-files", message });
+        return Ok((files, warning.into_iter().collect()));
+    }
+    let files = if is_zip(&file.read_head(4)?) { archive::list(path)? } else { vec![file] };
+    Ok((files, Vec::new()))
+}
+
+fn files_below(path: &Path, progress: &ScanProgress<'_>) -> Result<Vec<FoundFile>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![(path.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
