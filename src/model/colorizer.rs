@@ -7,20 +7,40 @@ use std::time::Instant;
 use candle_core::Tensor;
 
 use super::ModelError;
+use super::blocks::NormMode;
 use super::card::WeightsCard;
+use super::cpu::GeneratorPlan;
 use super::device::{DeviceChoice, OpenDevice};
 use super::generator::{Generator, OUTPUT_CHANNELS};
 use super::weights::{GeneratorWeights, WeightsSource};
 use crate::preprocess::{EdgeRanges, Prepared, Recipe};
 use crate::volume::{ColorSlice, CtSlice};
 
-/// A generator on a device, ready to colour slices. Shared between threads.
+/// What computes.
+#[derive(Debug)]
+enum Network {
+    /// Packed weights on the processor.
+    Plan(Box<GeneratorPlan>),
+    /// Layer by layer: on a GPU, and where each picture has its own statistics.
+    Layers(Generator),
+}
+
+impl Network {
+    fn new(weights: &GeneratorWeights, device: &OpenDevice) -> candle_core::Result<Self> {
+        if device.device().is_cpu() && weights.config.norm == NormMode::Running {
+            return Ok(Self::Plan(Box::new(GeneratorPlan::new(weights.config, &weights.parameters)?)));
+        }
+        Ok(Self::Layers(weights.generator(device.device())?))
+    }
+}
+
+/// A generator on a device, ready to colour slices. Shared between threads; on the processor it runs in the caller's rayon pool.
 #[derive(Debug)]
 pub struct Colorizer {
     card: Arc<WeightsCard>,
     recipe: Recipe,
     device: OpenDevice,
-    generator: Generator,
+    network: Network,
 }
 
 impl Colorizer {
@@ -39,8 +59,8 @@ impl Colorizer {
     /// Puts weights that are in memory (a training's, say) on a device.
     pub fn from_weights(weights: &GeneratorWeights, device: DeviceChoice) -> Result<Self, ModelError> {
         let device = OpenDevice::open(device)?;
-        let generator = weights.generator(device.device())?;
-        Ok(Self { card: Arc::new(weights.card.clone()), recipe: weights.recipe.clone(), device, generator })
+        let network = Network::new(weights, &device)?;
+        Ok(Self { card: Arc::new(weights.card.clone()), recipe: weights.recipe.clone(), device, network })
     }
 
     /// The card of the weights in use.
@@ -89,9 +109,14 @@ impl Colorizer {
     /// The generator's answer to a prepared slice: `[3, size, size]`, signed unit.
     pub fn generate(&self, prepared: &Prepared) -> Result<Vec<f32>, ModelError> {
         let size = prepared.size;
-        let shape = (1, prepared.channel_count, size, size);
-        let ct = Tensor::from_slice(&prepared.channels, shape, self.device.device())?;
-        let rgb = self.generator.forward(&ct)?.flatten_all()?.to_vec1::<f32>()?;
+        let shape = [1, prepared.channel_count, size, size];
+        let rgb = match &self.network {
+            Network::Plan(plan) => plan.forward(&prepared.channels, shape)?,
+            Network::Layers(generator) => {
+                let ct = Tensor::from_slice(&prepared.channels, &shape, self.device.device())?;
+                generator.forward(&ct)?.flatten_all()?.to_vec1::<f32>()?
+            }
+        };
         if rgb.len() != OUTPUT_CHANNELS * size * size || rgb.iter().any(|value| !value.is_finite()) {
             return Err(ModelError::NotFinite);
         }

@@ -11,6 +11,7 @@ pub mod blocks;
 mod card;
 pub mod checkpoint;
 mod colorizer;
+pub mod cpu;
 mod device;
 mod discriminator;
 pub mod features;

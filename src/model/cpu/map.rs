@@ -1,0 +1,106 @@
+//! Feature maps as the kernels want them: channels last, with a border of zeros.
+
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
+
+use super::rows::RowMap;
+
+/// `[N, H + 2·border, W + 2·border, step]`; the border, and in each pixel what lies past the channels in use, is zero.
+#[derive(Debug, Default)]
+pub struct FeatureMap {
+    /// Images.
+    pub count: usize,
+    /// Rows without the border.
+    pub height: usize,
+    /// Columns without the border.
+    pub width: usize,
+    /// Channels, those that only fill up a vector included.
+    pub channels: usize,
+    /// From pixel to pixel, in elements.
+    pub step: usize,
+    /// Zeros around each image, in pixels.
+    pub border: usize,
+    /// The values.
+    pub data: Vec<f32>,
+}
+
+impl FeatureMap {
+    /// All zeros. `shape`: `[N, C, H, W]`.
+    pub fn zeros([count, channels, height, width]: [usize; 4], border: usize) -> Self {
+        // Pixels a multiple of 2 KiB apart would share a few lines of the first cache: 16 more floats spread them.
+        let step = if channels >= 256 && channels.is_multiple_of(64) { channels + 16 } else { channels };
+        let data = vec![0.0; count * (height + 2 * border) * (width + 2 * border) * step];
+        Self { count, height, width, channels, step, border, data }
+    }
+
+    /// From row to row, in elements.
+    pub fn step_y(&self) -> usize {
+        (self.width + 2 * self.border) * self.step
+    }
+
+    /// From image to image, in elements.
+    pub fn step_n(&self) -> usize {
+        (self.height + 2 * self.border) * self.step_y()
+    }
+
+    /// Pixels of all images.
+    pub fn pixels(&self) -> usize {
+        self.count * self.height * self.width
+    }
+
+    /// All pixels inside the border, in order.
+    pub fn rows(&self) -> RowMap {
+        self.rows_from([self.border; 2], 1, [self.height, self.width])
+    }
+
+    /// Every `stride`-th pixel from `corner` (row and column, counted from the border's first pixel): a grid of `size` rows and columns.
+    pub fn rows_from(&self, corner: [usize; 2], stride: usize, size: [usize; 2]) -> RowMap {
+        RowMap {
+            base: corner[0] * self.step_y() + corner[1] * self.step,
+            width: size[1],
+            height: size[0],
+            step_x: stride * self.step,
+            step_y: stride * self.step_y(),
+            step_n: self.step_n(),
+        }
+    }
+
+    /// Fills the inside from `[N, C, H, W]`; `channels` may be fewer than the map's.
+    pub fn fill_from_planes(&mut self, planes: &[f32], channels: usize) {
+        let (step, border, height, width) = (self.step, self.border, self.height, self.width);
+        let (line_length, lines) = (self.step_y(), self.height + 2 * self.border);
+        if line_length == 0 {
+            return;
+        }
+        self.data.par_chunks_mut(line_length).enumerate().for_each(|(line, values)| {
+            let (n, y) = (line / lines, (line % lines).wrapping_sub(border));
+            if y < height {
+                let pixels = &mut values[border * step..][..width * step];
+                for c in 0..channels {
+                    let from = &planes[((n * channels + c) * height + y) * width..][..width];
+                    for (pixel, value) in pixels.chunks_exact_mut(step).zip(from) {
+                        pixel[c] = *value;
+                    }
+                }
+            }
+        });
+    }
+
+    /// The inside as `[N, channels, H, W]`.
+    pub fn to_planes(&self, channels: usize) -> Vec<f32> {
+        let mut planes = vec![0.0; self.count * channels * self.height * self.width];
+        let (rows, step) = (self.rows(), self.step);
+        if planes.is_empty() {
+            return planes;
+        }
+        planes.par_chunks_mut(self.width).with_min_len(8).enumerate().for_each(|(line, out)| {
+            let (plane, y) = (line / self.height, line % self.height);
+            let (n, c) = (plane / channels, plane % channels);
+            let from = &self.data[rows.line(n * self.height + y) + c..];
+            for (out, value) in out.iter_mut().zip(from.iter().step_by(step)) {
+                *out = *value;
+            }
+        });
+        planes
+    }
+}

@@ -1,0 +1,23 @@
+//! The networks on the processor, as fast as the machine multiplies.
+//!
+//! ```text
+//! plan ─▶ geometry ─▶ map ─▶ rows        which pixel meets which weight
+//!   └───▶ product ──▶ packed             a convolution cut into tasks
+//!            └──────▶ kernel ─▶ isa      the innermost loops; the only file with raw pointers
+//! ```
+//!
+//! Maps are stored channels last with a border of zeros. A convolution is then a product of pixels with packed weights in
+//! which neither is copied: a tile of the product reads its pixels where they lie, tap by tap.
+
+mod geometry;
+mod isa;
+mod kernel;
+mod map;
+mod packed;
+mod plan;
+mod product;
+mod rgb;
+mod rows;
+
+pub use isa::Isa;
+pub use plan::GeneratorPlan;

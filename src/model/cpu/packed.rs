@@ -1,0 +1,132 @@
+//! Weights in the order in which the kernels read them.
+
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::ParallelSliceMut as _;
+
+use super::isa::Isa;
+use super::kernel::CHANNEL_BLOCK;
+
+/// Panels of columns: `[panel][row][column of the panel]`; the last panel may be 16 columns wide. Rows: taps × input channels.
+#[derive(Debug, Default)]
+pub struct Packed {
+    /// The values.
+    pub data: Vec<f32>,
+    /// Rows of each panel.
+    pub rows: usize,
+    /// Columns of all panels, a multiple of 16.
+    pub columns: usize,
+    /// Columns of a full panel.
+    pub panel: usize,
+}
+
+/// A kernel as files have it: for each pair of channels, its taps side by side.
+#[derive(Clone, Copy)]
+pub struct Kernel<'a> {
+    /// The values.
+    pub data: &'a [f32],
+    /// Taps.
+    pub taps: usize,
+    /// Input channels in the file.
+    pub inputs: usize,
+    /// Output channels in the file.
+    pub outputs: usize,
+    /// Whether the input channel is the outer axis, as in transposed convolutions.
+    pub is_input_outer: bool,
+}
+
+impl Kernel<'_> {
+    /// The taps between two channels.
+    pub fn taps_of(&self, input: usize, output: usize) -> &[f32] {
+        let pair = if self.is_input_outer { input * self.outputs + output } else { output * self.inputs + input };
+        &self.data[pair * self.taps..][..self.taps]
+    }
+}
+
+impl Packed {
+    /// All zeros.
+    pub fn zeros(rows: usize, columns: usize, isa: Isa) -> Self {
+        let columns = columns.next_multiple_of(CHANNEL_BLOCK);
+        Self { data: vec![0.0; rows * columns], rows, columns, panel: isa.panel() }
+    }
+
+    /// Rows are (tap, stored channel), columns output channels. `stored`: where each input channel of the file is stored, of
+    /// `channels` in all; `scale`: one factor for each output channel.
+    pub fn from_kernel(isa: Isa, kernel: Kernel<'_>, stored: &Stored, scale: &[f32]) -> Self {
+        let mut packed = Self::zeros(kernel.taps * stored.channels, kernel.outputs, isa);
+        packed.fill(|part, first, width| {
+            for column in 0..width.min(kernel.outputs.saturating_sub(first)) {
+                let output = first + column;
+                for (input, &at) in stored.places.iter().enumerate() {
+                    for (tap, value) in kernel.taps_of(input, output).iter().enumerate() {
+                        part[(tap * stored.channels + at) * width + column] = value * scale[output];
+                    }
+                }
+            }
+        });
+        packed
+    }
+
+    /// Rows are stored input channels, columns (tap, output channel): every product of a pixel with the kernel.
+    pub fn from_kernel_by_taps(isa: Isa, kernel: Kernel<'_>, stored: &Stored, scale: &[f32]) -> Self {
+        let columns = kernel.taps * kernel.outputs;
+        let mut packed = Self::zeros(stored.channels, columns, isa);
+        packed.fill(|part, first, width| {
+            for column in 0..width.min(columns.saturating_sub(first)) {
+                let (tap, output) = ((first + column) / kernel.outputs, (first + column) % kernel.outputs);
+                for (input, &at) in stored.places.iter().enumerate() {
+                    part[at * width + column] = kernel.taps_of(input, output)[tap] * scale[output];
+                }
+            }
+        });
+        packed
+    }
+
+    /// `write(panel, first column, width)` for each panel, in parallel.
+    pub fn fill(&mut self, write: impl Fn(&mut [f32], usize, usize) + Sync) {
+        let (rows, panel) = (self.rows, self.panel);
+        if rows > 0 {
+            let panels = self.data.par_chunks_mut(panel * rows).enumerate();
+            panels.for_each(|(index, part)| write(part, index * panel, part.len() / rows));
+        }
+    }
+
+    /// How many panels.
+    pub fn panels(&self) -> usize {
+        self.columns.div_ceil(self.panel)
+    }
+
+    /// Columns of panel `index`.
+    pub fn width(&self, index: usize) -> usize {
+        (self.columns - index * self.panel).min(self.panel)
+    }
+
+    /// Panel `index`.
+    pub fn part(&self, index: usize) -> &[f32] {
+        &self.data[index * self.panel * self.rows..][..self.rows * self.width(index)]
+    }
+}
+
+/// Where the channels of a file lie in a feature map.
+pub struct Stored {
+    /// Place of each channel.
+    pub places: Vec<usize>,
+    /// Channels of the map.
+    pub channels: usize,
+}
+
+impl Stored {
+    /// One after the other, without a gap.
+    pub fn dense(channels: usize) -> Self {
+        Self { places: (0..channels).collect(), channels }
+    }
+
+    /// Several groups, each starting at a whole block.
+    pub fn in_blocks(groups: &[usize]) -> Self {
+        let mut all = Self { places: Vec::new(), channels: 0 };
+        for &group in groups {
+            all.places.extend(all.channels..all.channels + group);
+            all.channels += group.next_multiple_of(CHANNEL_BLOCK);
+        }
+        all
+    }
+}
