@@ -1,4 +1,5 @@
 //! The feature extractors against values that PyTorch computed (`tests/fixtures/README.md`).
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use candle_core::{Device, Tensor, Var};
 use ct2rgb::model::FeatureExtractor;

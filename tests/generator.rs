@@ -1,4 +1,5 @@
 //! The generator against planes that PyTorch computed (`tests/fixtures/README.md`).
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
 use candle_core::{Device, Tensor};
 use ct2rgb::model::{Generator, GeneratorConfig, GeneratorWeights, NormMode, Parameters, Seed, WeightsSource};

@@ -1,6 +1,7 @@
 //! Weights files: what is written can be read, and what is wrong is named.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use ct2rgb::model::weights::{self, sha256_hex, tensors_to_bytes};
@@ -23,7 +24,7 @@ fn bytes_with(change: impl FnOnce(&mut Parameters), card: Option<&str>) -> Vec<u
     change(&mut weights.parameters);
     let recipe = serde_json::to_string(&weights.recipe).unwrap();
     let text = card.map_or_else(|| format!(r#"{{"name": "small", "recipe": {recipe}}}"#), str::to_owned);
-    tensors_to_bytes(&weights.parameters, Precision::F32, HashMap::from([("card".to_owned(), text)])).unwrap()
+    tensors_to_bytes(&weights.parameters, Precision::F32, BTreeMap::from([("card".to_owned(), text)])).unwrap()
 }
 
 fn message(bytes: &[u8]) -> String {
@@ -111,7 +112,7 @@ fn flipped_bytes_in_the_header_never_panic() {
 fn a_card_without_a_recipe_is_refused() {
     assert!(message(&bytes_with(|_| {}, Some(r#"{"name": "x"}"#))).contains("no recipe"), "no recipe");
     assert!(message(&bytes_with(|_| {}, Some("not json"))).contains("card of the weights cannot be read"), "no JSON");
-    let bytes = tensors_to_bytes(&small().parameters, Precision::F32, HashMap::new()).unwrap();
+    let bytes = tensors_to_bytes(&small().parameters, Precision::F32, BTreeMap::new()).unwrap();
     assert!(message(&bytes).contains("no card"), "no card");
 }
 
@@ -144,7 +145,7 @@ fn tensors_of_another_shape_or_name_are_named() {
 #[test]
 fn missing_tensors_are_named() {
     let without = |p: &mut Parameters| {
-        *p = p.iter().filter(|(n, _)| *n != "up.0.conv.bias").map(|(n, t)| (n.to_owned(), t.clone())).collect()
+        *p = p.iter().filter(|(n, _)| *n != "up.0.conv.bias").map(|(n, t)| (n.to_owned(), t.clone())).collect();
     };
     let text = message(&bytes_with(without, None));
     assert_eq!(text, "the weights have no tensor up.0.conv.bias; expected one of shape [3]", "name");

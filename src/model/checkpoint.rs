@@ -196,7 +196,7 @@ fn old_storages(
     Ok(storages)
 }
 
-/// The tensors of the state_dict: the object itself, or the only dictionary of tensors in it.
+/// The tensors of the `state_dict`: the object itself, or the only dictionary of tensors in it.
 fn named_tensors(pickle: &Unpickled) -> Result<Vec<(String, &TensorRef)>, CheckpointError> {
     let root = pickle.arena.dict(&pickle.root).ok_or(CheckpointError::NoStateDict)?;
     let own = tensors_of(pickle, root);

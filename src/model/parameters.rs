@@ -125,6 +125,7 @@ impl Parameters {
     }
 
     /// The same tensors under their name without `prefix`; others are left out.
+    #[must_use]
     pub fn under(&self, prefix: &str) -> Self {
         let tensors = self
             .tensors

@@ -235,7 +235,7 @@ impl<'a> Machine<'a> {
             b'q' | b'r' | b'h' | b'j' | 0x94 => self.memo_step(opcode)?,
             b'c' | 0x93 => self.global_step(opcode)?,
             b')' | b']' | b't' | 0x85..=0x87 | b'l' | b'}' | b'a' | b'e' | b's' | b'u' => {
-                self.container_step(opcode)?
+                self.container_step(opcode)?;
             }
             b'R' => self.reduce()?,
             b'b' => self.build()?,
@@ -372,7 +372,7 @@ impl<'a> Machine<'a> {
         (shape.len() == strides.len()).then_some(TensorRef { storage, offset: size(offset)?, shape, strides })
     }
 
-    /// Attributes of an object; a state_dict has `_metadata`, which is not needed.
+    /// Attributes of an object; a `state_dict` has `_metadata`, which is not needed.
     fn build(&mut self) -> Result<(), PickleError> {
         self.pop()?;
         match self.stack.last() {

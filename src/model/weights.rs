@@ -178,7 +178,7 @@ impl GeneratorWeights {
         let stored = StoredCard::new(card, self.recipe.clone());
         let text = serde_json::to_string(&stored).map_err(|source| WeightsError::BadCard { source })?;
         // One key: the order of several would change from run to run, and the hash with it.
-        tensors_to_bytes(&self.parameters, precision, HashMap::from([(CARD_KEY.to_owned(), text)]))
+        tensors_to_bytes(&self.parameters, precision, BTreeMap::from([(CARD_KEY.to_owned(), text)]))
     }
 
     /// Writes a safetensors file under a temporary name and renames it; returns its SHA-256.
@@ -318,7 +318,7 @@ fn check_header(bytes: &[u8]) -> Result<(), WeightsError> {
     let file = bytes.len() as u64;
     let header = bytes.first_chunk::<8>().map_or(0, |length| u64::from_le_bytes(*length));
     let starts_json = bytes.get(8) == Some(&b'{');
-    if header < 2 || header > LARGEST_HEADER || !starts_json {
+    if !(2..=LARGEST_HEADER).contains(&header) || !starts_json {
         return Err(WeightsError::NotSafetensors { header, file });
     }
     Ok(())
@@ -352,7 +352,7 @@ pub(super) fn read_bounded(path: &Path) -> Result<Vec<u8>, WeightsError> {
 pub fn tensors_to_bytes(
     parameters: &Parameters,
     precision: Precision,
-    metadata: HashMap<String, String>,
+    metadata: BTreeMap<String, String>,
 ) -> Result<Vec<u8>, WeightsError> {
     let mut stored = Vec::with_capacity(parameters.len());
     for (name, tensor) in parameters.iter() {
@@ -365,7 +365,8 @@ pub fn tensors_to_bytes(
     };
     let views = stored.iter().map(|(name, shape, bytes)| Ok((*name, TensorView::new(dtype, shape.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>, _>>().map_err(|source| WeightsError::Compose { source })?;
-    safetensors::serialize(views, Some(metadata)).map_err(|source| WeightsError::Compose { source })
+    safetensors::serialize(views, Some(metadata.into_iter().collect()))
+        .map_err(|source| WeightsError::Compose { source })
 }
 
 fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
@@ -391,5 +392,6 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// SHA-256 in hexadecimal.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = Sha256::digest(bytes).into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
