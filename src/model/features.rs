@@ -9,6 +9,7 @@ use candle_core::{Device, Result, Tensor};
 use super::blocks::{self, Stride};
 use super::parameters::{Parameters, TensorSpec};
 use super::resnet::ResNet50;
+pub use super::resnet::tensors as resnet_50_tensors;
 use super::weights::{TensorFile, WeightsError};
 
 const ALEX_NET: &[u8] = include_bytes!("../../weights/lpips_alex.f16.safetensors");

@@ -108,8 +108,8 @@ impl ResNet50 {
     }
 }
 
-/// Every tensor that is needed; the classifier `fc` is not.
-fn tensors() -> Vec<TensorSpec> {
+/// Every tensor that ResNet-50 needs; the classifier `fc` is not among them.
+pub fn tensors() -> Vec<TensorSpec> {
     let mut specs = Vec::new();
     push_conv_norm(&mut specs, ["conv1", "bn1"], [STEM_WIDTH, 3, 7, 7]);
     let mut input = STEM_WIDTH;
