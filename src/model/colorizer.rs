@@ -46,6 +46,7 @@ pub struct Colorizer {
 impl Colorizer {
     /// Reads weights and puts them on a device.
     pub fn load(source: &WeightsSource, device: DeviceChoice) -> Result<Self, ModelError> {
+        let _span = tracing::debug_span!("load_weights").entered();
         let weights = GeneratorWeights::read(source).map_err(|error| {
             let path = match source {
                 WeightsSource::Bundled => PathBuf::from("bundled"),
@@ -108,6 +109,7 @@ impl Colorizer {
 
     /// The generator's answer to a prepared slice: `[3, size, size]`, signed unit.
     pub fn generate(&self, prepared: &Prepared) -> Result<Vec<f32>, ModelError> {
+        let _span = tracing::debug_span!("generator_forward").entered();
         let size = prepared.size;
         let shape = [1, prepared.channel_count, size, size];
         let rgb = match &self.network {

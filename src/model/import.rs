@@ -214,7 +214,7 @@ impl Source {
     fn check_empty(&self) -> Result<(), ImportError> {
         match self.tensors.keys().next() {
             Some(first) => {
-                let found = format!("{} tensors that it does not have, first {first}", self.tensors.len());
+                let found = format!("tensors that it does not have ({}, first {first})", self.tensors.len());
                 Err(ImportError::NotUnet256 { found })
             }
             None => Ok(()),

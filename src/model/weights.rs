@@ -87,7 +87,7 @@ pub enum WeightsError {
     WrongShape { name: String, expected: Vec<usize>, found: Vec<usize> },
     /// More tensors than the network has.
     #[error(
-        "the weights have {count} tensors that this network does not know, first {first}; they are for another network"
+        "the weights have tensors that this network does not know ({count}, first {first}); they are for another network"
     )]
     UnknownTensors { first: String, count: usize },
     /// Integers, bf16, 8-bit floats.
@@ -383,11 +383,19 @@ fn encode(values: &[f32], precision: Precision) -> Vec<u8> {
 /// Writes beside the target and renames, so that no reader ever sees half a file.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = temporary_file(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// A temporary file that becomes as readable as any other new file.
+fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder)
 }
 
 /// SHA-256 in hexadecimal.
