@@ -1,5 +1,7 @@
 //! The metrics agree with the programs that define them.
 
+#![expect(clippy::unwrap_used, reason = "a test may end where a step fails")]
+
 use std::path::{Path, PathBuf};
 
 use ct2rgb::training::RgbPicture;

@@ -1,14 +1,26 @@
 //! The paper's training and measuring (§4): pairs, augmentation, losses, steps, metrics. No thread, channel or clock.
 
+mod augment;
 mod bootstrap;
+pub mod checkpoint;
+mod config;
 mod error;
+mod loss;
 pub mod metrics;
+mod optim;
 mod pairs;
 mod picture;
+mod sampler;
 mod target;
+mod trainer;
 
+pub use augment::Variation;
 pub use bootstrap::{BLOCK_MM, Blocks, Interval};
+pub use config::{Augmentation, ConfigFlags, InputChannels, Perceptual, Preset, TrainConfig};
 pub use error::TrainingError;
+pub use loss::Adversarial;
 pub use pairs::{HELD_OUT_SPLIT, PairRow, PairTable, SplitRule, TRAIN_SPLIT, count_by_set};
 pub use picture::{GridBox, RgbPicture};
+pub use sampler::{Pick, Sampler};
 pub use target::{DARK_AIR, GelatinRule, Photograph, measured_target};
+pub use trainer::{Batch, StepReport, Trainer};

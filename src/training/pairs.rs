@@ -182,7 +182,7 @@ fn split_into_slabs(rows: &mut [PairRow], rule: SplitRule) {
     }
     for row in rows {
         let is_held_out = held_out.iter().any(|slab| slab.contains(&row.level_mm));
-        row.split = if is_held_out { HELD_OUT_SPLIT } else { TRAIN_SPLIT }.to_owned();
+        if is_held_out { HELD_OUT_SPLIT } else { TRAIN_SPLIT }.clone_into(&mut row.split);
     }
 }
 

@@ -87,6 +87,7 @@ impl RgbPicture {
     }
 
     /// The part inside a rectangle.
+    #[must_use]
     pub fn crop(&self, part: GridBox) -> Self {
         let bytes = (part.top..part.bottom).flat_map(|row| {
             let start = (row * self.columns + part.left) * 3;

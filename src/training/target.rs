@@ -82,8 +82,7 @@ impl Photograph<'_> {
     /// Steps from clear gelatin through bluish pixels, at most [`GLOW_MM`]; `None` in tissue.
     fn gelatin(&self) -> Vec<Option<u32>> {
         let sources = (0..self.pixels.len()).filter(|&index| is_blue(self.pixels[index]));
-        let depth = self.steps_from(sources, self.steps(GLOW_MM), |index| is_bluish(self.pixels[index]));
-        depth
+        self.steps_from(sources, self.steps(GLOW_MM), |index| is_bluish(self.pixels[index]))
     }
 
     /// Connected regions of gelatin and its glow.

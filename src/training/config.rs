@@ -1,0 +1,483 @@
+//! Settings of a training run: one struct for file, flags and panel.
+
+use std::path::{Path, PathBuf};
+
+use clap::FromArgMatches as _;
+use serde::{Deserialize, Serialize};
+
+use super::TrainingError;
+use super::loss::{Adversarial, FeatureDistance};
+use super::optim::Betas;
+use super::pairs::{HELD_OUT_SPLIT, SplitRule, TRAIN_SPLIT};
+use super::target::GelatinRule;
+use crate::model::{FeatureNetwork, GeneratorConfig, NormMode, Seed};
+use crate::preprocess::Recipe;
+
+/// The paper's methods by name, and ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preset {
+    /// CT and contours, adversarial (paper §4): for a GPU.
+    Ct2rgb,
+    /// CT alone, adversarial (paper §4).
+    Direct,
+    /// CT alone, no adversarial term (paper §4).
+    Supervised,
+    /// Our default: three channels, 32 filters, LPIPS as the perceptual loss, for a CPU.
+    #[default]
+    Laptop,
+}
+
+/// Channels that the generator sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputChannels {
+    /// Whole HU range, soft tissue, contours of fat and bone (DESIGN.md).
+    #[default]
+    Three,
+    /// Whole HU range and contours: the paper's `ct2rgb`.
+    CtAndContours,
+    /// Whole HU range alone: the paper's `direct` and `supervised`.
+    Ct,
+}
+
+/// Who judges likeness in the perceptual loss (Eq. 2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Perceptual {
+    /// LPIPS v0.1 with AlexNet (bundled).
+    #[default]
+    LpipsAlex,
+    /// LPIPS v0.1 with VGG-16 (bundled); four times slower than AlexNet.
+    LpipsVgg,
+    /// Mean absolute difference of AlexNet's features (bundled).
+    Alex,
+    /// Mean absolute difference of VGG-16's features (bundled).
+    Vgg,
+    /// Mean absolute difference of ResNet-50's four stages: the paper's; needs `perceptual_weights`.
+    Resnet50,
+    /// No perceptual loss.
+    None,
+}
+
+impl Perceptual {
+    /// Network and distance; `None` without a perceptual loss.
+    pub fn parts(self) -> Option<(FeatureNetwork, FeatureDistance)> {
+        Some(match self {
+            Self::LpipsAlex => (FeatureNetwork::AlexNet, FeatureDistance::Lpips),
+            Self::LpipsVgg => (FeatureNetwork::Vgg16, FeatureDistance::Lpips),
+            Self::Alex => (FeatureNetwork::AlexNet, FeatureDistance::Absolute),
+            Self::Vgg => (FeatureNetwork::Vgg16, FeatureDistance::Absolute),
+            Self::Resnet50 => (FeatureNetwork::ResNet50, FeatureDistance::Absolute),
+            Self::None => return None,
+        })
+    }
+}
+
+/// How far training pictures are varied, jointly on CT, mask and photograph. No mirror: anatomy has a left and a right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augmentation {
+    /// Largest change of size, as a share. Ours: patients differ by about this much on the grid, which fits the body.
+    #[arg(long = "augment-scale", value_name = "SHARE")]
+    pub scale: f32,
+    /// Largest shift, as a share of the grid's side. Ours: arms and tables move the centre of the body by about this.
+    #[arg(long = "augment-shift", value_name = "SHARE")]
+    pub shift: f32,
+    /// Largest rotation. Ours: how patients lie.
+    #[arg(long = "augment-rotation", value_name = "DEGREES")]
+    pub rotation_degrees: f32,
+    /// Largest change of HU above air, as a share. Ours: tube voltage changes bone and contrast by about this.
+    #[arg(long = "augment-hu-gain", value_name = "SHARE")]
+    pub hu_gain: f32,
+    /// Largest shift of HU. Ours: between scanners water may be off by a few HU, soft tissue by more.
+    #[arg(long = "augment-hu-offset", value_name = "HU")]
+    pub hu_offset: f32,
+    /// Largest deviation of added noise on the network's grid; each picture draws its own. Ours: a noisy clinical CT.
+    #[arg(long = "augment-hu-noise", value_name = "HU")]
+    pub hu_noise: f32,
+}
+
+impl Augmentation {
+    /// Every picture as it is.
+    pub const NONE: Self =
+        Self { scale: 0.0, shift: 0.0, rotation_degrees: 0.0, hu_gain: 0.0, hu_offset: 0.0, hu_noise: 0.0 };
+}
+
+impl Default for Augmentation {
+    fn default() -> Self {
+        Self { scale: 0.1, shift: 0.03, rotation_degrees: 8.0, hu_gain: 0.04, hu_offset: 12.0, hu_noise: 20.0 }
+    }
+}
+
+/// Settings of a training run. Numbers without a source in their line are ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Seed of initial weights, order, dropout and augmentation.
+    #[arg(long)]
+    pub seed: u64,
+    /// Channels that the generator sees.
+    #[arg(long)]
+    pub input: InputChannels,
+    /// Width and height of the network's grid, a multiple of 256 (pix2pix: 256).
+    #[arg(long)]
+    pub size: usize,
+    /// Filters of the generator (paper: 128; laptop: 32).
+    #[arg(long)]
+    pub base_channels: usize,
+    /// Filters of the discriminator (pix2pix: 64).
+    #[arg(long)]
+    pub discriminator_channels: usize,
+    /// Adversarial loss (paper: least squares).
+    #[arg(long)]
+    pub adversarial: Adversarial,
+    /// Weight of the adversarial loss of the generator (paper: 1).
+    #[arg(long)]
+    pub lambda_adversarial: f64,
+    /// Weight of the reconstruction loss (paper §3.2: 10).
+    #[arg(long)]
+    pub lambda_rec: f64,
+    /// Weight of the perceptual loss (paper §3.2: 10).
+    #[arg(long)]
+    pub lambda_perc: f64,
+    /// Who judges likeness in the perceptual loss (paper: ResNet-50).
+    #[arg(long)]
+    pub perceptual: Perceptual,
+    /// torchvision's ResNet-50, safetensors or .pth.
+    #[arg(long, value_name = "FILE")]
+    pub perceptual_weights: Option<PathBuf>,
+    /// Adam's learning rate of both networks (paper §4: 1e-4; laptop: 2e-4, pix2pix).
+    #[arg(long)]
+    pub learning_rate: f64,
+    /// Share of the run after which the learning rate falls linearly to 0 (pix2pix: 0.5; paper: none, so 1).
+    #[arg(long)]
+    pub decay_from: f64,
+    /// Adam's first beta (pix2pix: 0.5).
+    #[arg(long)]
+    pub beta1: f64,
+    /// Adam's second beta (Adam: 0.999).
+    #[arg(long)]
+    pub beta2: f64,
+    /// Running mean of the generator that is measured and saved: share that stays at each step; 0 turns it off.
+    #[arg(long)]
+    pub ema_decay: f64,
+    /// Slices in a step (paper §4: 4).
+    #[arg(long)]
+    pub batch: usize,
+    /// Times that every slice is seen (paper §4: 1000).
+    #[arg(long)]
+    pub epochs: u64,
+    /// Stop after so many steps, whatever the epochs say; 0 leaves it to the epochs.
+    #[arg(long)]
+    pub max_steps: u64,
+    /// Split that is trained on.
+    #[arg(long)]
+    pub train_split: String,
+    /// Split that is held out and measured.
+    #[arg(long)]
+    pub held_out_split: String,
+    /// Share that is held out where the table has no split column (paper §4: 0.05).
+    #[arg(long)]
+    pub held_out_share: f64,
+    /// Millimetres around held-out slices that are not trained on.
+    #[arg(long, value_name = "MM")]
+    pub guard_mm: f64,
+    /// Sets of the table that are used, by name; all when empty (the paper trains head and body apart).
+    #[arg(long, value_delimiter = ',')]
+    pub sets: Vec<String>,
+    /// What becomes of blue gelatin in the targets.
+    #[arg(long)]
+    pub gelatin: GelatinRule,
+    /// Variation of the training pictures.
+    #[command(flatten)]
+    pub augmentation: Augmentation,
+    /// Steps between checkpoints.
+    #[arg(long, value_name = "STEPS")]
+    pub checkpoint_every: u64,
+    /// Steps between measurements on the held-out split.
+    #[arg(long, value_name = "STEPS")]
+    pub measure_every: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self::preset(Preset::Laptop)
+    }
+}
+
+impl TrainConfig {
+    /// A preset: the paper's methods exactly as in §4, or ours.
+    pub fn preset(preset: Preset) -> Self {
+        let paper = Self::paper();
+        match preset {
+            Preset::Ct2rgb => paper,
+            Preset::Direct => Self { input: InputChannels::Ct, ..paper },
+            Preset::Supervised => Self { input: InputChannels::Ct, adversarial: Adversarial::None, ..paper },
+            Preset::Laptop => Self {
+                input: InputChannels::Three,
+                base_channels: 32,
+                perceptual: Perceptual::LpipsAlex,
+                learning_rate: 2e-4,
+                decay_from: 0.5,
+                ema_decay: 0.998,
+                batch: 2,
+                epochs: 100,
+                augmentation: Augmentation::default(),
+                ..paper
+            },
+        }
+    }
+
+    fn paper() -> Self {
+        Self {
+            seed: 0,
+            input: InputChannels::CtAndContours,
+            size: 256,
+            base_channels: 128,
+            discriminator_channels: 64,
+            adversarial: Adversarial::LeastSquares,
+            lambda_adversarial: 1.0,
+            lambda_rec: 10.0,
+            lambda_perc: 10.0,
+            perceptual: Perceptual::Resnet50,
+            perceptual_weights: None,
+            learning_rate: 1e-4,
+            decay_from: 1.0,
+            beta1: 0.5,
+            beta2: 0.999,
+            ema_decay: 0.0,
+            batch: 4,
+            epochs: 1000,
+            max_steps: 0,
+            train_split: TRAIN_SPLIT.to_owned(),
+            held_out_split: HELD_OUT_SPLIT.to_owned(),
+            held_out_share: 0.05,
+            guard_mm: 5.0,
+            sets: Vec::new(),
+            gelatin: GelatinRule::Air,
+            augmentation: Augmentation::NONE,
+            checkpoint_every: 500,
+            measure_every: 1000,
+        }
+    }
+
+    /// Reads a JSON file; what it does not name keeps the value of `self`.
+    pub fn updated_from_file(&self, path: &Path) -> Result<Self, TrainingError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| TrainingError::ConfigFile { path: path.to_owned(), source })?;
+        let json = |source| TrainingError::ConfigJson { path: path.to_owned(), source };
+        let mut merged = serde_json::to_value(self).map_err(json)?;
+        merge(&mut merged, serde_json::from_str(&text).map_err(json)?);
+        serde_json::from_value(merged).map_err(json)
+    }
+
+    /// Checks every setting; names the first that makes no sense.
+    pub fn checked(&self) -> Result<(), TrainingError> {
+        let check = |is_right: bool, field, expected, found: String| {
+            if is_right { Ok(()) } else { Err(TrainingError::Config { field, expected, found }) }
+        };
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let weight = |value: f64| value.is_finite() && value >= 0.0;
+        let size = self.size;
+        check(size > 0 && size.is_multiple_of(256) && size <= 1024, "size", "256, 512, 768 or 1024", size.to_string())?;
+        let widths = [("base_channels", self.base_channels), ("discriminator_channels", self.discriminator_channels)];
+        for (field, width) in widths {
+            check((1..=256).contains(&width), field, "1 to 256", width.to_string())?;
+        }
+        let weights = [
+            ("lambda_adversarial", self.lambda_adversarial),
+            ("lambda_rec", self.lambda_rec),
+            ("lambda_perc", self.lambda_perc),
+            ("guard_mm", self.guard_mm),
+        ];
+        for (field, value) in weights {
+            check(weight(value), field, "0 or more", value.to_string())?;
+        }
+        let shares = [("decay_from", self.decay_from), ("held_out_share", self.held_out_share)];
+        for (field, value) in shares {
+            check(share(value), field, "0 to 1", value.to_string())?;
+        }
+        let decays = [("beta1", self.beta1), ("beta2", self.beta2), ("ema_decay", self.ema_decay)];
+        for (field, value) in decays {
+            check(share(value) && value < 1.0, field, "at least 0 and below 1", value.to_string())?;
+        }
+        let rate = self.learning_rate;
+        check(rate > 0.0 && rate <= 0.1, "learning_rate", "above 0 and at most 0.1", rate.to_string())?;
+        let counts = [("checkpoint_every", self.checkpoint_every), ("measure_every", self.measure_every)];
+        for (field, value) in [("batch", self.batch as u64), ("epochs", self.epochs)].into_iter().chain(counts) {
+            check((1..=1_000_000).contains(&value), field, "1 to 1000000", value.to_string())?;
+        }
+        let resnet = self.perceptual != Perceptual::Resnet50 || self.perceptual_weights.is_some();
+        check(
+            resnet,
+            "perceptual_weights",
+            "a file with torchvision's ResNet-50, which the paper uses",
+            "none".to_owned(),
+        )?;
+        let is_judged = self.adversarial != Adversarial::None || self.lambda_rec + self.lambda_perc > 0.0;
+        check(is_judged, "lambda_rec", "some loss with a weight above 0", "no loss at all".to_owned())?;
+        self.augmentation.checked()
+    }
+
+    /// Adam's betas.
+    pub fn betas(&self) -> Betas {
+        Betas { first: self.beta1, second: self.beta2 }
+    }
+
+    /// How a table without a split column is split.
+    pub fn split_rule(&self) -> SplitRule {
+        SplitRule { held_out_share: self.held_out_share, seed: Seed(self.seed) }
+    }
+
+    /// Steps of the whole run over `slices` training slices.
+    pub fn total_steps(&self, slices: usize) -> u64 {
+        let of_epochs = (slices as u64).saturating_mul(self.epochs).div_ceil(self.batch.max(1) as u64).max(1);
+        if self.max_steps == 0 { of_epochs } else { of_epochs.min(self.max_steps) }
+    }
+
+    /// Learning rate of a step, from 0, in a run of `total` steps.
+    pub fn learning_rate_at(&self, step: u64, total: u64) -> f64 {
+        let start = self.decay_from * total as f64;
+        let left = (total as f64 - step as f64) / (total as f64 - start).max(1.0);
+        self.learning_rate * left.clamp(0.0, 1.0)
+    }
+
+    /// How slices are prepared.
+    pub fn recipe(&self) -> Recipe {
+        Recipe { size: self.size, ..Recipe::default() }
+    }
+
+    /// Structure of the generator.
+    pub fn generator_config(&self) -> GeneratorConfig {
+        let input_channels = self.recipe().channel_count();
+        GeneratorConfig { input_channels, base_channels: self.base_channels, norm: NormMode::Running }
+    }
+}
+
+impl Augmentation {
+    fn checked(&self) -> Result<(), TrainingError> {
+        let limits = [
+            ("augment-scale", self.scale, 0.5, "0 to 0.5"),
+            ("augment-shift", self.shift, 0.5, "0 to 0.5"),
+            ("augment-rotation", self.rotation_degrees, 45.0, "0 to 45"),
+            ("augment-hu-gain", self.hu_gain, 0.5, "0 to 0.5"),
+            ("augment-hu-offset", self.hu_offset, 200.0, "0 to 200"),
+            ("augment-hu-noise", self.hu_noise, 200.0, "0 to 200"),
+        ];
+        for (field, value, most, expected) in limits {
+            if !(0.0..=most).contains(&value) {
+                return Err(TrainingError::Config { field, expected, found: value.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
+    match (into, from) {
+        (serde_json::Value::Object(into), serde_json::Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(serde_json::Value::Null), value);
+            }
+        }
+        (into, from) => *into = from,
+    }
+}
+
+/// The flags of [`TrainConfig`] as they were given: they change a preset or a file, and what was not given stays.
+#[derive(Clone, Debug)]
+pub struct ConfigFlags(clap::ArgMatches);
+
+impl ConfigFlags {
+    /// `config` with the flags that were given.
+    pub fn applied_to(&self, mut config: TrainConfig) -> Result<TrainConfig, clap::Error> {
+        config.update_from_arg_matches(&self.0)?;
+        Ok(config)
+    }
+}
+
+impl clap::FromArgMatches for ConfigFlags {
+    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
+        Ok(Self(matches.clone()))
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
+        self.0 = matches.clone();
+        Ok(())
+    }
+}
+
+impl clap::Args for ConfigFlags {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        TrainConfig::augment_args_for_update(command)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        TrainConfig::augment_args_for_update(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: ConfigFlags,
+    }
+
+    fn with_flags(flags: &[&str], config: TrainConfig) -> TrainConfig {
+        let line = ["train"].iter().chain(flags);
+        <Line as clap::Parser>::try_parse_from(line).unwrap().flags.applied_to(config).unwrap()
+    }
+
+    #[test]
+    fn the_presets_are_the_papers() {
+        let ct2rgb = TrainConfig::preset(Preset::Ct2rgb);
+        assert_eq!((ct2rgb.base_channels, ct2rgb.batch, ct2rgb.epochs), (128, 4, 1000), "§4");
+        assert_eq!(TrainConfig::preset(Preset::Supervised).adversarial, Adversarial::None, "no adversarial term");
+        assert_eq!(TrainConfig::default().generator_config().input_channels, 3, "DESIGN.md's recipe");
+    }
+
+    #[test]
+    fn flags_change_only_what_they_name() {
+        let base = TrainConfig::preset(Preset::Ct2rgb);
+        assert_eq!(with_flags(&[], base.clone()), base, "no flags, no change");
+        let changed = with_flags(&["--batch", "7", "--augment-scale", "0.2"], base.clone());
+        let augmentation = Augmentation { scale: 0.2, ..base.augmentation.clone() };
+        assert_eq!(changed, TrainConfig { batch: 7, augmentation, ..base }, "two settings");
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names_and_refuses_unknown_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.json");
+        std::fs::write(&path, r#"{"lambda_rec": 5, "augmentation": {"scale": 0}}"#).unwrap();
+        let config = TrainConfig::default().updated_from_file(&path).unwrap();
+        assert!((config.lambda_rec - 5.0).abs() < 1e-12 && config.augmentation.scale.abs() < 1e-12, "{config:?}");
+        assert!(config.augmentation.shift > 0.0, "the rest stays");
+        std::fs::write(&path, r#"{"lamda_rec": 5}"#).unwrap();
+        assert!(TrainConfig::default().updated_from_file(&path).is_err(), "a misspelt name");
+    }
+
+    #[test]
+    fn bad_settings_are_named() {
+        let error = |config: TrainConfig| config.checked().unwrap_err().to_string();
+        let base = TrainConfig::default;
+        assert!(base().checked().is_ok(), "the defaults are fine");
+        assert!(error(TrainConfig { size: 300, ..base() }).contains("size"), "size");
+        assert!(error(TrainConfig { learning_rate: f64::NAN, ..base() }).contains("learning_rate"), "rate");
+        assert!(error(TrainConfig::preset(Preset::Ct2rgb)).contains("perceptual_weights"), "the paper's needs a file");
+    }
+
+    #[test]
+    fn the_learning_rate_falls_to_nothing_at_the_end() {
+        let config = TrainConfig { learning_rate: 1.0, decay_from: 0.5, ..TrainConfig::default() };
+        assert!((config.learning_rate_at(40, 100) - 1.0).abs() < 1e-12, "first half");
+        assert!((config.learning_rate_at(75, 100) - 0.5).abs() < 1e-12, "half way down");
+        let paper = TrainConfig { decay_from: 1.0, ..config };
+        assert!((paper.learning_rate_at(99, 100) - 1.0).abs() < 1e-12, "the paper's never falls");
+    }
+}
