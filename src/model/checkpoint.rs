@@ -11,7 +11,7 @@ use std::path::Path;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{Element, PickleError, StorageRef, TensorRef, Unpickled, Value, unpickle};
-use super::weights::chunks;
+use super::tensor_file::chunks;
 
 /// Largest file that is read.
 const MOST_FILE_BYTES: u64 = 8 << 30;

@@ -10,7 +10,8 @@ use super::blocks::{self, Stride};
 use super::parameters::{Parameters, TensorSpec};
 use super::resnet::ResNet50;
 pub use super::resnet::tensors as resnet_50_tensors;
-use super::weights::{TensorFile, WeightsError};
+use super::tensor_file::TensorFile;
+use super::weights::WeightsError;
 
 const ALEX_NET: &[u8] = include_bytes!("../../weights/lpips_alex.f16.safetensors");
 const VGG_16: &[u8] = include_bytes!("../../weights/lpips_vgg.f16.safetensors");

@@ -12,7 +12,8 @@ use super::card::WeightsCard;
 use super::checkpoint::{self, CheckpointError, HostTensor, StateDict};
 use super::generator::{GeneratorConfig, LEVELS};
 use super::parameters::Parameters;
-use super::weights::{GeneratorWeights, WeightsError, checked_tensor};
+use super::tensor_file::checked_tensor;
+use super::weights::{GeneratorWeights, WeightsError};
 use crate::preprocess::Recipe;
 
 /// Why a checkpoint does not become a generator.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! colorizer ─▶ weights ─▶ generator ─▶ blocks        discriminator, features ─▶ blocks
-//!     └──▶ device            └──▶ parameters, seed    import ─▶ checkpoint ─▶ pickle
+//!     ├──▶ device  └──▶ tensor_file   └──▶ parameters, seed
+//!     └──▶ cpu                                      import ─▶ checkpoint ─▶ pickle
 //! ```
 //!
 //! The networks compute through [`blocks`] alone, so that what computes them can change in one place.
@@ -21,6 +22,7 @@ mod parameters;
 mod pickle;
 mod resnet;
 mod seed;
+mod tensor_file;
 pub mod weights;
 
 use std::path::PathBuf;

@@ -9,7 +9,8 @@ use candle_core::{Result, Tensor};
 use super::blocks::{self, BatchNorm, NormMode, Stride};
 use super::checkpoint;
 use super::parameters::{Parameters, TensorSpec};
-use super::weights::{self, TensorFile, WeightsError};
+use super::tensor_file::{self, TensorFile};
+use super::weights::WeightsError;
 
 /// Blocks in each of the four stages.
 const BLOCKS: [usize; 4] = [3, 4, 6, 3];
@@ -150,7 +151,7 @@ pub(super) fn read(path: &Path) -> std::result::Result<Parameters, WeightsError>
             return from_checkpoint(path);
         }
     }
-    TensorFile::parse(&weights::read_bounded(path)?)?.tensors(&tensors())
+    TensorFile::parse(&tensor_file::read_bounded(path)?)?.tensors(&tensors())
 }
 
 fn from_checkpoint(path: &Path) -> std::result::Result<Parameters, WeightsError> {
@@ -161,7 +162,7 @@ fn from_checkpoint(path: &Path) -> std::result::Result<Parameters, WeightsError>
         let found = state.remove(&spec.name);
         spec.check(found.as_ref().map(|tensor| tensor.shape.as_slice()))?;
         let tensor = found.ok_or_else(|| spec.missing())?;
-        Ok((spec.name.clone(), weights::checked_tensor(&spec.name, tensor.values, &tensor.shape)?))
+        Ok((spec.name.clone(), tensor_file::checked_tensor(&spec.name, tensor.values, &tensor.shape)?))
     });
     parameters.collect()
 }
