@@ -2,7 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Tensor, Var};
+use ct2rgb::model::blocks::{self, Stride};
 use ct2rgb::model::cpu::{GeneratorPlan, Isa};
 use ct2rgb::model::{Generator, GeneratorConfig, GeneratorWeights, NormMode, Seed, WeightsSource};
 use safetensors::SafeTensors;
@@ -81,4 +82,224 @@ fn the_plan_refuses_other_shapes_by_name() {
     let other = GeneratorConfig { base_channels: 2, ..config };
     let text = GeneratorPlan::new(other, &parameters).unwrap_err().to_string();
     assert!(text.contains("down.0.conv.bias: expected shape [2], got [1]"), "{text}");
+}
+
+/// Random values of a shape.
+fn random(shape: &[usize], name: &str) -> Tensor {
+    let values = Seed(9).stream(name).normals(shape.iter().product(), 0.0, 1.0);
+    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+}
+
+fn flat(tensor: &Tensor) -> Vec<f32> {
+    tensor.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// Within `tolerance` of the largest expected value.
+fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f32, what: &str) {
+    assert_eq!(found.dims(), expected.dims(), "shape of {what}");
+    let (found, expected) = (flat(found), flat(expected));
+    let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let difference = largest_difference(&found, &expected);
+    assert!(difference <= tolerance * largest.max(1e-3), "{what}: off by {difference}, values up to {largest}");
+}
+
+/// Input, kernel, stride and padding of a convolution; the kernel as a convolution has it.
+struct Case {
+    input: [usize; 4],
+    kernel: [usize; 4],
+    stride: Stride,
+}
+
+const fn case(input: [usize; 4], kernel: [usize; 4], step: usize, padding: usize) -> Case {
+    Case { input, kernel, stride: Stride { step, padding } }
+}
+
+/// candle's own gradients need height and width to leave the same remainder after the last window; ours do not, see the
+/// finite differences.
+const CASES: [Case; 16] = [
+    case([1, 3, 16, 16], [32, 3, 4, 4], 2, 1),
+    case([2, 33, 7, 9], [17, 33, 4, 4], 2, 1),
+    case([1, 40, 2, 2], [48, 40, 4, 4], 2, 1),
+    case([4, 5, 11, 6], [3, 5, 4, 4], 1, 1),
+    case([3, 16, 9, 8], [1, 16, 4, 4], 1, 1),
+    case([2, 20, 13, 5], [70, 20, 3, 3], 1, 1),
+    case([1, 3, 41, 41], [64, 3, 11, 11], 4, 2),
+    case([2, 8, 15, 15], [24, 8, 5, 5], 1, 2),
+    case([1, 3, 38, 38], [20, 3, 7, 7], 2, 3),
+    case([2, 30, 9, 11], [50, 30, 1, 1], 2, 0),
+    case([1, 30, 9, 11], [50, 30, 1, 1], 1, 0),
+    case([1, 7, 5, 7], [9, 7, 3, 2], 3, 0),
+    case([1, 256, 6, 6], [40, 256, 3, 3], 2, 1),
+    case([2, 2, 6, 20], [4, 2, 2, 2], 2, 0),
+    case([1, 1, 1, 1], [1, 1, 1, 1], 1, 0),
+    case([1, 4, 3, 3], [5, 4, 5, 5], 1, 2),
+];
+
+/// Values and gradients (input, weight, bias) of `operation`, with a random gradient at its result.
+fn with_gradients(tensors: [&Tensor; 3], operation: impl Fn(&Tensor, &Tensor, &Tensor) -> Tensor) -> Vec<Tensor> {
+    let [x, weight, bias] = tensors.map(|tensor| Var::from_tensor(tensor).unwrap());
+    let result = operation(&x, &weight, &bias);
+    let gradients = (&result * random(result.dims(), "gradient")).unwrap().sum_all().unwrap().backward().unwrap();
+    let of = |var: &Var| gradients.get(var).unwrap().clone();
+    vec![result.detach(), of(&x), of(&weight), of(&bias)]
+}
+
+const PARTS: [&str; 4] = ["values", "gradient of the input", "gradient of the weight", "gradient of the bias"];
+
+#[test]
+fn convolutions_agree_with_candles_in_values_and_gradients() {
+    for Case { input, kernel, stride } in CASES {
+        let (x, weight, bias) = (random(&input, "x"), random(&kernel, "weight"), random(&kernel[..1], "bias"));
+        let own = with_gradients([&x, &weight, &bias], |x, w, b| blocks::conv2d(x, w, Some(b), stride).unwrap());
+        let theirs = with_gradients([&x, &weight, &bias], |x, w, b| {
+            let sums = x.conv2d(w, stride.padding, stride.step, 1, 1).unwrap();
+            sums.broadcast_add(&b.reshape((1, (), 1, 1)).unwrap()).unwrap()
+        });
+        for ((own, theirs), part) in own.iter().zip(&theirs).zip(PARTS) {
+            assert_close(own, theirs, 1e-5, &format!("{part} for {input:?}, {kernel:?}, {stride:?}"));
+        }
+    }
+}
+
+#[test]
+fn transposed_convolutions_agree_with_candles_in_values_and_gradients() {
+    for Case { input, kernel: [inputs, outputs, kh, kw], stride } in CASES {
+        // The convolution's input channels are the transposed one's outputs.
+        let (x, weight) =
+            (random(&[input[0], inputs, input[2], input[3]], "x"), random(&[inputs, outputs, kh, kw], "w"));
+        let bias = random(&[outputs], "bias");
+        if input[2] * stride.step <= 2 * stride.padding {
+            continue;
+        }
+        let own =
+            with_gradients([&x, &weight, &bias], |x, w, b| blocks::conv_transpose2d(x, w, Some(b), stride).unwrap());
+        let theirs = with_gradients([&x, &weight, &bias], |x, w, b| {
+            let sums = x.conv_transpose2d(w, stride.padding, 0, stride.step, 1).unwrap();
+            sums.broadcast_add(&b.reshape((1, (), 1, 1)).unwrap()).unwrap()
+        });
+        for ((own, theirs), part) in own.iter().zip(&theirs).zip(PARTS) {
+            assert_close(own, theirs, 1e-5, &format!("{part} for {:?}, {:?}, {stride:?}", x.dims(), weight.dims()));
+        }
+    }
+}
+
+/// A convolution by its definition, in double precision.
+fn convolution_by_definition(x: &[f64], weight: &[f64], case: &Case) -> Vec<f64> {
+    let ([n, c, h, w], [outputs, _, kh, kw], Stride { step, padding }) = (case.input, case.kernel, case.stride);
+    let (rows, columns) = ((h + 2 * padding - kh) / step + 1, (w + 2 * padding - kw) / step + 1);
+    let mut out = Vec::new();
+    for index in 0..n * outputs * rows * columns {
+        let (column, row) = (index % columns, index / columns % rows);
+        let (output, image) = (index / columns / rows % outputs, index / columns / rows / outputs);
+        let mut sum = 0.0;
+        for tap in 0..c * kh * kw {
+            let (kx, ky, input) = (tap % kw, tap / kw % kh, tap / kw / kh);
+            let (y, x_at) = ((row * step + ky).wrapping_sub(padding), (column * step + kx).wrapping_sub(padding));
+            if y < h && x_at < w {
+                sum += x[((image * c + input) * h + y) * w + x_at] * weight[output * c * kh * kw + tap];
+            }
+        }
+        out.push(sum);
+    }
+    out
+}
+
+#[test]
+fn gradients_agree_with_finite_differences_where_windows_leave_uneven_remainders() {
+    let cases = [
+        case([2, 3, 5, 6], [2, 3, 3, 2], 3, 1),
+        case([1, 2, 7, 4], [3, 2, 4, 4], 2, 1),
+        case([1, 1, 6, 9], [2, 1, 5, 5], 4, 2),
+    ];
+    for case in &cases {
+        let (x, weight) = (random(&case.input, "x"), random(&case.kernel, "weight"));
+        let bias = Tensor::zeros(case.kernel[0], candle_core::DType::F32, &Device::Cpu).unwrap();
+        let own = with_gradients([&x, &weight, &bias], |x, w, b| blocks::conv2d(x, w, Some(b), case.stride).unwrap());
+        let factors = flat(&random(own[0].dims(), "gradient"));
+        let double = |tensor: &Tensor| flat(tensor).into_iter().map(f64::from).collect::<Vec<_>>();
+        let (x, weight) = (double(&x), double(&weight));
+        let loss = |x: &[f64], weight: &[f64]| {
+            let out = convolution_by_definition(x, weight, case);
+            out.iter().zip(&factors).map(|(value, factor)| value * f64::from(*factor)).sum::<f64>()
+        };
+        for (part, (values, gradient)) in [(&x, flat(&own[1])), (&weight, flat(&own[2]))].into_iter().enumerate() {
+            for index in 0..values.len() {
+                let moved = |by: f64| {
+                    let mut moved = values.clone();
+                    moved[index] += by;
+                    if part == 0 { loss(&moved, &weight) } else { loss(&x, &moved) }
+                };
+                let expected = (moved(1e-4) - moved(-1e-4)) / 2e-4;
+                let difference = (f64::from(gradient[index]) - expected).abs();
+                assert!(difference < 1e-5 * expected.abs().max(1.0), "part {part}, value {index}: off by {difference}");
+            }
+        }
+    }
+}
+
+#[test]
+fn tensors_with_gaps_are_read_as_what_they_show() {
+    let stride = Stride { step: 2, padding: 1 };
+    let (wide, weight) = (random(&[2, 9, 11, 5], "wide"), random(&[4, 4, 5, 6], "weight"));
+    // Channels last shown as channels first, every axis of the kernel turned.
+    let x = wide.permute((0, 3, 1, 2)).unwrap();
+    let weight = weight.permute((3, 2, 0, 1)).unwrap();
+    let whole = |tensor: &Tensor| tensor.contiguous().unwrap();
+    let found = blocks::conv2d(&x, &weight, None, stride).unwrap();
+    assert_close(&found, &whole(&x).conv2d(&whole(&weight), 1, 2, 1, 1).unwrap(), 1e-5, "convolution");
+    let weight = weight.transpose(0, 1).unwrap();
+    let found = blocks::conv_transpose2d(&x, &weight, None, stride).unwrap();
+    let expected = whole(&x).conv_transpose2d(&whole(&weight), 1, 0, 2, 1).unwrap();
+    assert_close(&found, &expected, 1e-5, "transposed convolution");
+}
+
+#[test]
+fn max_pools_send_the_gradient_to_the_first_largest_value() {
+    for (size, kernel, step, padding) in [([7, 9], 3, 2, 1), ([8, 8], 2, 2, 0), ([5, 6], 3, 1, 1), ([13, 13], 3, 2, 0)]
+    {
+        let x = Var::from_tensor(&random(&[2, 3, size[0], size[1]], "x")).unwrap();
+        let pooled = blocks::max_pool2d(&x, kernel, Stride { step, padding }).unwrap();
+        let factors = random(pooled.dims(), "factors");
+        let loss = (&pooled * &factors).unwrap().sum_all().unwrap();
+        let gradient = flat(loss.backward().unwrap().get(&x).unwrap());
+        let (values, factors) = (flat(&x), flat(&factors));
+        let (_, _, rows, columns) = pooled.dims4().unwrap();
+        let mut expected = vec![0.0; values.len()];
+        for (index, factor) in factors.iter().enumerate() {
+            let (plane, row, column) = (index / columns / rows, index / columns % rows, index % columns);
+            let mut best = None;
+            for (dy, dx) in (0..kernel).flat_map(|dy| (0..kernel).map(move |dx| (dy, dx))) {
+                let (y, x_at) = ((row * step + dy).wrapping_sub(padding), (column * step + dx).wrapping_sub(padding));
+                if y < size[0] && x_at < size[1] {
+                    let place = (plane * size[0] + y) * size[1] + x_at;
+                    if best.is_none_or(|best: usize| values[place] > values[best]) {
+                        best = Some(place);
+                    }
+                }
+            }
+            let best = best.unwrap();
+            assert_eq!(flat(&pooled)[index].to_bits(), values[best].to_bits(), "value {index}");
+            expected[best] += factor;
+        }
+        assert!(largest_difference(&gradient, &expected) < 1e-5, "gradient for kernel {kernel}");
+    }
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_errors_with_what_was_expected() {
+    let x = random(&[1, 3, 4, 4], "x");
+    let message = |result: candle_core::Result<Tensor>| result.unwrap_err().to_string();
+    let stride = Stride { step: 1, padding: 0 };
+    let text = message(blocks::conv2d(&x, &random(&[2, 4, 3, 3], "w"), None, stride));
+    assert!(text.contains("expected a weight [out, 3, kh, kw], got [2, 4, 3, 3]"), "{text}");
+    let text = message(blocks::conv2d(&x, &random(&[2, 3, 5, 5], "w"), None, stride));
+    assert!(text.contains("expected a picture that holds a 5×5 kernel, got 4×4"), "{text}");
+    let text = message(blocks::conv2d(&x, &random(&[2, 3, 3, 3], "w"), Some(&random(&[3], "b")), stride));
+    assert!(text.contains("expected shape [2], got [3]"), "{text}");
+    let text = message(blocks::conv_transpose2d(&x, &random(&[4, 2, 3, 3], "w"), None, stride));
+    assert!(text.contains("expected a weight [3, out, kh, kw], got [4, 2, 3, 3]"), "{text}");
+    let text = message(blocks::max_pool2d(&x, 5, stride));
+    assert!(text.contains("expected a picture of at least 5×5, got 4×4"), "{text}");
+    let still = Stride { step: 0, padding: 0 };
+    assert!(blocks::conv2d(&x, &random(&[2, 3, 3, 3], "w"), None, still).is_err(), "a stride of 0");
 }

@@ -2,8 +2,9 @@
 //!
 //! The networks call nothing else. Weights are laid out as in PyTorch, pictures as `[N, C, H, W]`.
 
-use candle_core::{D, Device, Result, Tensor, Var};
+use candle_core::{D, DType, Device, Result, Tensor, Var};
 
+use super::cpu;
 use super::parameters::{Parameters, TensorSpec};
 
 /// Added to the variance before the square root, PyTorch's default for batch norm.
@@ -27,12 +28,23 @@ pub const HALVING: Stride = Stride { step: 2, padding: 1 };
 
 /// Convolution of `[N, in, H, W]` with `[out, in, kh, kw]`.
 pub fn conv2d(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: Stride) -> Result<Tensor> {
+    if has_own_kernels(input) {
+        return cpu::ops::conv2d(input, weight, bias, [stride.step, stride.padding]);
+    }
     with_bias(input.conv2d(weight, stride.padding, stride.step, 1, 1)?, bias)
 }
 
 /// Transposed convolution of `[N, in, H, W]` with `[in, out, kh, kw]`.
 pub fn conv_transpose2d(input: &Tensor, weight: &Tensor, bias: Option<&Tensor>, stride: Stride) -> Result<Tensor> {
+    if has_own_kernels(input) {
+        return cpu::ops::conv_transpose2d(input, weight, bias, [stride.step, stride.padding]);
+    }
     with_bias(input.contiguous()?.conv_transpose2d(weight, stride.padding, 0, stride.step, 1)?, bias)
+}
+
+/// CUDA and Metal keep candle's operations, and so does the processor for other types than f32.
+fn has_own_kernels(input: &Tensor) -> bool {
+    input.device().is_cpu() && input.dtype() == DType::F32
 }
 
 fn with_bias(output: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
@@ -47,6 +59,9 @@ fn with_bias(output: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
 /// candle's own gradient exists only where kernel and stride are equal, and there scales the gradient of a single
 /// largest value by the window's area: it is used where no gradient is asked for.
 pub fn max_pool2d(input: &Tensor, kernel: usize, stride: Stride) -> Result<Tensor> {
+    if has_own_kernels(input) {
+        return cpu::pool::max_pool2d(input, kernel, [stride.step, stride.padding]);
+    }
     let padded = pad_for_pool(input, stride.padding)?;
     let (_, _, rows, columns) = padded.dims4()?;
     if rows < kernel || columns < kernel {

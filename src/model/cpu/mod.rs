@@ -9,12 +9,15 @@
 //! Maps are stored channels last with a border of zeros. A convolution is then a product of pixels with packed weights in
 //! which neither is copied: a tile of the product reads its pixels where they lie, tap by tap.
 
+mod conv;
 mod geometry;
 mod isa;
 mod kernel;
 mod map;
+pub mod ops;
 mod packed;
 mod plan;
+pub mod pool;
 mod product;
 mod rgb;
 mod rows;

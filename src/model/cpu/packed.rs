@@ -7,16 +7,16 @@ use super::isa::Isa;
 use super::kernel::CHANNEL_BLOCK;
 
 /// Panels of columns: `[panel][row][column of the panel]`; the last panel may be 16 columns wide. Rows: taps × input channels.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Packed {
+    /// The instructions that the panels are cut for.
+    pub isa: Isa,
     /// The values.
     pub data: Vec<f32>,
     /// Rows of each panel.
     pub rows: usize,
     /// Columns of all panels, a multiple of 16.
     pub columns: usize,
-    /// Columns of a full panel.
-    pub panel: usize,
 }
 
 /// A kernel as files have it: for each pair of channels, its taps side by side.
@@ -46,7 +46,7 @@ impl Packed {
     /// All zeros.
     pub fn zeros(rows: usize, columns: usize, isa: Isa) -> Self {
         let columns = columns.next_multiple_of(CHANNEL_BLOCK);
-        Self { data: vec![0.0; rows * columns], rows, columns, panel: isa.panel() }
+        Self { data: vec![0.0; rows * columns], rows, columns, isa }
     }
 
     /// Rows are (tap, stored channel), columns output channels. `stored`: where each input channel of the file is stored, of
@@ -54,16 +54,37 @@ impl Packed {
     pub fn from_kernel(isa: Isa, kernel: Kernel<'_>, stored: &Stored, scale: &[f32]) -> Self {
         let mut packed = Self::zeros(kernel.taps * stored.channels, kernel.outputs, isa);
         packed.fill(|part, first, width| {
-            for column in 0..width.min(kernel.outputs.saturating_sub(first)) {
-                let output = first + column;
-                for (input, &at) in stored.places.iter().enumerate() {
-                    for (tap, value) in kernel.taps_of(input, output).iter().enumerate() {
-                        part[(tap * stored.channels + at) * width + column] = value * scale[output];
+            let columns = width.min(kernel.outputs.saturating_sub(first));
+            // One input at a time: its rows, one for each tap, stay in the first cache while the columns pass.
+            for (input, &at) in stored.places.iter().enumerate() {
+                for column in 0..columns {
+                    let scale = scale[first + column];
+                    for (tap, value) in kernel.taps_of(input, first + column).iter().enumerate() {
+                        part[(tap * stored.channels + at) * width + column] = value * scale;
                     }
                 }
             }
         });
         packed
+    }
+
+    /// The values as `[column][channel][tap]`, the way files have them; `taps` rows of `channels` each.
+    pub fn to_kernel(&self, taps: usize, channels: usize, columns: usize) -> Vec<f32> {
+        let mut kernel = vec![0.0; columns * channels * taps];
+        if kernel.is_empty() {
+            return kernel;
+        }
+        kernel.par_chunks_mut(self.panel() * channels * taps).enumerate().for_each(|(index, out)| {
+            let (part, width) = (self.part(index), self.width(index));
+            for input in 0..channels {
+                for (column, out) in out.chunks_exact_mut(channels * taps).enumerate() {
+                    for (tap, out) in out[input * taps..][..taps].iter_mut().enumerate() {
+                        *out = part[(tap * channels + input) * width + column];
+                    }
+                }
+            }
+        });
+        kernel
     }
 
     /// Rows are stored input channels, columns (tap, output channel): every product of a pixel with the kernel.
@@ -83,26 +104,31 @@ impl Packed {
 
     /// `write(panel, first column, width)` for each panel, in parallel.
     pub fn fill(&mut self, write: impl Fn(&mut [f32], usize, usize) + Sync) {
-        let (rows, panel) = (self.rows, self.panel);
+        let (rows, panel) = (self.rows, self.panel());
         if rows > 0 {
             let panels = self.data.par_chunks_mut(panel * rows).enumerate();
             panels.for_each(|(index, part)| write(part, index * panel, part.len() / rows));
         }
     }
 
+    /// Columns of a full panel.
+    pub fn panel(&self) -> usize {
+        self.isa.panel()
+    }
+
     /// How many panels.
     pub fn panels(&self) -> usize {
-        self.columns.div_ceil(self.panel)
+        self.columns.div_ceil(self.panel())
     }
 
     /// Columns of panel `index`.
     pub fn width(&self, index: usize) -> usize {
-        (self.columns - index * self.panel).min(self.panel)
+        (self.columns - index * self.panel()).min(self.panel())
     }
 
     /// Panel `index`.
     pub fn part(&self, index: usize) -> &[f32] {
-        &self.data[index * self.panel * self.rows..][..self.rows * self.width(index)]
+        &self.data[index * self.panel() * self.rows..][..self.rows * self.width(index)]
     }
 }
 

@@ -142,7 +142,7 @@ impl GeneratorPlan {
         }
         let reads = convolution_reads(input, Window::UNET, size);
         let product = Product { input: &input.data, reads, pixels: input.count * size[0] * size[1], sinks };
-        run(self.isa, &[product], &layer.weights, &layer.bias);
+        run(&[product], &layer.weights, &layer.bias);
     }
 
     fn run_up(&self, maps: &mut Workspace, level: usize) {
@@ -162,7 +162,7 @@ impl GeneratorPlan {
             pixels: input.count * phase.size[0] * phase.size[1],
             sinks: vec![Sink { out, rows, negative_slope: 0.0 }],
         });
-        run(self.isa, &products.collect::<Vec<_>>(), &layer.weights, &layer.bias);
+        run(&products.collect::<Vec<_>>(), &layer.weights, &layer.bias);
     }
 
     /// Three channels would leave vectors almost empty: each input pixel is multiplied with all 16 taps × 3 channels, and
@@ -180,7 +180,7 @@ impl GeneratorPlan {
             pixels: input.pixels(),
             sinks: vec![Sink { out: SharedMut::new(&mut taps.data), rows, negative_slope: 1.0 }],
         };
-        run(self.isa, &[product], &layer.weights, &[0.0; TAP_COLUMNS]);
+        run(&[product], &layer.weights, &[0.0; TAP_COLUMNS]);
         add_taps(taps, &layer.bias)
     }
 

@@ -3,7 +3,6 @@
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::geometry::Reads;
-use super::isa::Isa;
 use super::kernel::{Block, Sink, multiply};
 use super::packed::Packed;
 
@@ -25,7 +24,7 @@ const TASK_PIXELS: usize = 224;
 /// Runs several products with the same weights, in the current thread pool. `bias`: one value for each column.
 ///
 /// A sum is taken in one order whatever the tasks and threads.
-pub fn run(isa: Isa, products: &[Product<'_>], weights: &Packed, bias: &[f32]) {
+pub fn run(products: &[Product<'_>], weights: &Packed, bias: &[f32]) {
     let panels = weights.panels();
     // Products that read the same pixels (the phases of a transposed convolution) follow each other.
     let mut blocks = Vec::new();
@@ -38,7 +37,7 @@ pub fn run(isa: Isa, products: &[Product<'_>], weights: &Packed, bias: &[f32]) {
     (0..blocks.len() * panels).into_par_iter().with_max_len(1).for_each(|task| {
         let (panel, (first_row, index, row_count)) = (task % panels, blocks[task / panels]);
         let product = &products[index];
-        let (width, first_column) = (weights.width(panel), panel * weights.panel);
+        let (width, first_column) = (weights.width(panel), panel * weights.panel());
         let block = Block {
             input: product.input,
             rows: product.reads.rows,
@@ -52,6 +51,6 @@ pub fn run(isa: Isa, products: &[Product<'_>], weights: &Packed, bias: &[f32]) {
             row_count,
             sinks: &product.sinks,
         };
-        multiply(isa, &block);
+        multiply(weights.isa, &block);
     });
 }
