@@ -95,13 +95,15 @@ fn sorted_by_number(
     if frames.len() > 1 {
         frames.sort_by_key(|f| f.instance_number.unwrap_or(i64::MAX));
         let are_numbered = frames.iter().all(|f| f.instance_number.is_some());
+        let are_placed = frames.iter().all(|f| f.position_mm.is_some());
+        let (code, trouble) = if are_placed {
+            ("same-position", "all slices claim to lie at the same place")
+        } else {
+            ("no-position", "the files do not say where each slice lies")
+        };
         let order = if are_numbered { "Instance Number" } else { "file name" };
-        warnings.push(SeriesWarning {
-            code: "no-position",
-            message: format!(
-                "the files do not say where each slice lies; slices are in the order of {order}, which may be wrong"
-            ),
-        });
+        let message = format!("{trouble}; they are in the order of {order}, which may be wrong");
+        warnings.push(SeriesWarning { code, message });
     }
     let step = frames[0].nominal_step_mm.unwrap_or(1.0);
     let normal = normal.unwrap_or([0.0, 0.0, 1.0]);
@@ -159,12 +161,15 @@ fn spacing_warnings(geometry: &Geometry) -> Vec<SeriesWarning> {
     }
     let uneven: Vec<usize> = (0..gaps.len()).filter(|&g| is_uneven(gaps[g]) && !is_hole(gaps[g])).collect();
     if let Some(&first) = uneven.first() {
+        // Where the distance changes: behind the last even one, or behind the first slices that have their own.
+        let changes = (1..gaps.len()).find(|&g| (gaps[g] - gaps[g - 1]).abs() > UNEVEN_MM.min(UNEVEN_SHARE * median));
+        let first = changes.unwrap_or(first);
         let least = gaps.iter().copied().fold(f64::INFINITY, f64::min);
         let most = gaps.iter().copied().fold(0.0, f64::max);
         warnings.push(SeriesWarning {
             code: "uneven-spacing",
             message: format!(
-                "slices are {least:.2} to {most:.2} mm apart, not evenly; the distance changes after slice {}",
+                "slices are {least:.2} to {most:.2} mm apart, not evenly; the distance first changes at slice {}",
                 SliceIndex(first)
             ),
         });
