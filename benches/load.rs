@@ -8,7 +8,7 @@ use ct2rgb::units::{CancelFlag, SliceIndex};
 use tempfile::TempDir;
 
 #[path = "../tests/common/mod.rs"]
-#[expect(dead_code, reason = "each program uses its own part of the phantom")]
+#[expect(dead_code, clippy::unwrap_used, reason = "the phantom of the tests, of which a bench uses a part")]
 mod common;
 
 const SLICES: usize = 300;

@@ -1,6 +1,8 @@
 //! What a person reads when the input is bad; and that nothing that a file may hold makes the program panic or hang.
 
-#[expect(dead_code, reason = "each test program uses its own part of the phantom")]
+#![expect(clippy::unwrap_used, reason = "clippy spares tests, and not the functions that they share")]
+
+#[expect(dead_code, reason = "the phantom is shared by tests, each of which uses a part of it")]
 mod common;
 
 use std::io::Write as _;
@@ -72,11 +74,11 @@ fn impossible_sizes_are_refused_before_anything_is_allocated() {
         "DICOM file cannot be used: picture of 65535 × 65535 pixels is larger than 67108864 pixels"
     );
     assert_eq!(
-        error_of(&slice().text(FRAMES, b"IS", "1000000")),
+        error_of(&slice().text(FRAMES, *b"IS", "1000000")),
         "DICOM file cannot be used: file claims 1000000 frames; 1 to 50000 are accepted"
     );
     assert_eq!(
-        error_of(&slice().text(FRAMES, b"IS", "50000").number(ROWS, 512).number(COLUMNS, 512)),
+        error_of(&slice().text(FRAMES, *b"IS", "50000").number(ROWS, 512).number(COLUMNS, 512)),
         "DICOM series cannot be used: volume of 26214400000 bytes is larger than the 17179869184 bytes this program accepts"
     );
 }
@@ -84,11 +86,14 @@ fn impossible_sizes_are_refused_before_anything_is_allocated() {
 #[test]
 fn numbers_that_make_no_hu_or_no_lattice_are_refused() {
     let refusals = [
-        (slice().text(SLOPE, b"DS", "0"), "rescale slope is 0; a number other than 0 is needed"),
-        (slice().text(SLOPE, b"DS", "NaN"), "rescale slope is NaN; a number other than 0 is needed"),
-        (slice().text(INTERCEPT, b"DS", "abc"), "rescale intercept is NaN; a number is needed"),
-        (slice().text(SPACING, b"DS", "NaN\\0.5"), "pixel spacing is [NaN, 0.5]; two lengths in mm above 0 are needed"),
-        (slice().text(SPACING, b"DS", "0.5"), "pixel spacing is [0.5]; two lengths in mm above 0 are needed"),
+        (slice().text(SLOPE, *b"DS", "0"), "rescale slope is 0; a number other than 0 is needed"),
+        (slice().text(SLOPE, *b"DS", "NaN"), "rescale slope is NaN; a number other than 0 is needed"),
+        (slice().text(INTERCEPT, *b"DS", "abc"), "rescale intercept is NaN; a number is needed"),
+        (
+            slice().text(SPACING, *b"DS", "NaN\\0.5"),
+            "pixel spacing is [NaN, 0.5]; two lengths in mm above 0 are needed",
+        ),
+        (slice().text(SPACING, *b"DS", "0.5"), "pixel spacing is [0.5]; two lengths in mm above 0 are needed"),
         (slice().number((0x0028, 0x0100), 32), "pixels have 32 bits; 8 or 16 are supported"),
         (slice().number((0x0028, 0x0101), 17), "17 of 16 bits are said to be used; 1 to 16 are possible"),
         (slice().number(HIGH_BIT, 3), "High Bit is 3; from 15 to 15 is possible here"),
@@ -105,15 +110,15 @@ fn numbers_that_make_no_hu_or_no_lattice_are_refused() {
 #[test]
 fn other_kinds_of_dicom_are_named() {
     assert_eq!(
-        error_of(&slice().text(MODALITY, b"CS", "MR")),
+        error_of(&slice().text(MODALITY, *b"CS", "MR")),
         "an MR series is not CT and has no Hounsfield units; choose a CT series"
     );
     assert_eq!(
-        error_of(&slice().text(SOP_CLASS, b"UI", "1.2.840.10008.5.1.4.1.1.7")),
+        error_of(&slice().text(SOP_CLASS, *b"UI", "1.2.840.10008.5.1.4.1.1.7")),
         "a secondary capture (a picture of a screen or a scanned page) is not CT and has no Hounsfield units; choose a CT series"
     );
     assert_eq!(
-        error_of(&slice().number((0x0028, 0x0002), 3).text((0x0028, 0x0004), b"CS", "RGB")),
+        error_of(&slice().number((0x0028, 0x0002), 3).text((0x0028, 0x0004), *b"CS", "RGB")),
         "a colour picture (RGB) is not CT and has no Hounsfield units; choose a CT series"
     );
 }
@@ -123,7 +128,7 @@ fn an_mr_and_damaged_files_beside_a_ct_cost_a_warning_and_nothing_else() {
     let phantom = Phantom::default();
     let folder = tempfile::tempdir().unwrap();
     phantom.write_to(folder.path());
-    let others = [("mr", slice().text(MODALITY, b"CS", "MR")), ("slope", slice().text(SLOPE, b"DS", "0"))];
+    let others = [("mr", slice().text(MODALITY, *b"CS", "MR")), ("slope", slice().text(SLOPE, *b"DS", "0"))];
     write_files(folder.path(), &others.map(|(n, d)| (n.to_owned(), d)), EXPLICIT);
     let found = scan_path(folder.path());
     assert_eq!(codes(&found.warnings), ["not-ct", "unusable-file"]);
@@ -137,7 +142,7 @@ fn patients_are_kept_apart_and_their_number_is_told() {
     let folder = tempfile::tempdir().unwrap();
     phantom.write_to(folder.path());
     for s in 0..2 {
-        let other = phantom.slice(s).text(PATIENT_ID_TAG, b"LO", "ANOTHER");
+        let other = phantom.slice(s).text(PATIENT_ID_TAG, *b"LO", "ANOTHER");
         write_files(folder.path(), &[(format!("x{s}"), other)], EXPLICIT);
     }
     let found = scan_path(folder.path());
@@ -187,7 +192,7 @@ fn zip_bombs_are_refused_by_what_they_claim_and_by_what_they_are() {
 
 #[test]
 fn messages_hold_no_identity() {
-    for data_set in [slice().number(ROWS, 0), slice().text(MODALITY, b"CS", "MR"), slice().without(PIXELS)] {
+    for data_set in [slice().number(ROWS, 0), slice().text(MODALITY, *b"CS", "MR"), slice().without(PIXELS)] {
         assert!(!error_of(&data_set).contains("GEHEIM"));
     }
 }
@@ -229,15 +234,15 @@ fn mutated_files_end_in_a_volume_or_an_error() {
     let small = Phantom { columns: 6, rows: 4, ..Phantom::default() };
     let frames: Vec<Vec<u8>> = (0..2).map(|s| rle_frame(&small.cells(s))).collect();
     let fragments = Value::Fragments([vec![Vec::new()], frames].concat());
-    let place = DataSet::default().items((0x0020, 0x9113), vec![DataSet::default().text(POSITION, b"DS", "0\\0\\1")]);
-    let multi_frame = small.header().text(FRAMES, b"IS", "2").items((0x5200, 0x9230), vec![place.clone(), place]);
+    let place = DataSet::default().items((0x0020, 0x9113), vec![DataSet::default().text(POSITION, *b"DS", "0\\0\\1")]);
+    let multi_frame = small.header().text(FRAMES, *b"IS", "2").items((0x5200, 0x9230), vec![place.clone(), place]);
     let seeds = [
         (small.slice(0).file_bytes(EXPLICIT), "explicit"),
         (small.slice(0).file_bytes(IMPLICIT), "implicit"),
         (small.slice(0).file_bytes(BIG_ENDIAN), "big endian"),
         (small.slice(0).file_bytes(DEFLATED), "deflated"),
-        (multi_frame.clone().value(PIXELS, b"OW", Value::Words(small.cells(0))).file_bytes(EXPLICIT), "multi-frame"),
-        (multi_frame.value(PIXELS, b"OB", fragments).file_bytes(RLE), "RLE"),
+        (multi_frame.clone().value(PIXELS, *b"OW", Value::Words(small.cells(0))).file_bytes(EXPLICIT), "multi-frame"),
+        (multi_frame.value(PIXELS, *b"OB", fragments).file_bytes(RLE), "RLE"),
     ];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mutated");

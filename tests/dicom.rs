@@ -1,6 +1,6 @@
 //! DICOM as it comes: every variation of a phantom gives the HU that were put in, in the right place, with the right words.
 
-#[expect(dead_code, reason = "each test program uses its own part of the phantom")]
+#[expect(dead_code, clippy::unwrap_used, reason = "the phantom is shared by tests, each of which uses a part of it")]
 mod common;
 
 use std::sync::Mutex;
@@ -52,7 +52,7 @@ fn slices_run_from_head_to_feet_by_position_and_not_by_name_or_number() {
     let folder = tempfile::tempdir().unwrap();
     let mut files = phantom.files();
     for (index, (_, data_set)) in files.iter_mut().enumerate() {
-        *data_set = data_set.clone().text(INSTANCE_NUMBER, b"IS", &((index * 5) % 7).to_string());
+        *data_set = data_set.clone().text(INSTANCE_NUMBER, *b"IS", &((index * 5) % 7).to_string());
     }
     write_files(folder.path(), &files, EXPLICIT);
     let found = scan_path(folder.path());
@@ -77,7 +77,7 @@ fn prone_and_flipped_pictures_still_run_from_head_to_feet_and_sagittal_ones_alon
                 // Sagittal: the normal of (0,1,0) × (0,0,−1) is −x.
                 let place = if is_axial { phantom.position_mm(s) } else { [-(s as f64), 0.0, 0.0] };
                 let slice =
-                    phantom.slice(s).text(ORIENTATION, b"DS", orientation).text(POSITION, b"DS", &triple(place));
+                    phantom.slice(s).text(ORIENTATION, *b"DS", orientation).text(POSITION, *b"DS", &triple(place));
                 (format!("{}", 9 - s), slice)
             })
             .collect();
@@ -91,9 +91,9 @@ fn prone_and_flipped_pictures_still_run_from_head_to_feet_and_sagittal_ones_alon
 #[test]
 fn padding_is_air_whichever_way_it_is_written() {
     for (is_signed, vr, value, limit) in [
-        (true, b"SS", -31_000_i16 as u16, None),
-        (true, b"US", -31_000_i16 as u16, None),
-        (false, b"US", 10, Some(900)),
+        (true, *b"SS", -31_000_i16 as u16, None),
+        (true, *b"US", -31_000_i16 as u16, None),
+        (false, *b"US", 10, Some(900)),
     ] {
         let phantom = Phantom { is_signed, slices: 1, ..Phantom::default() };
         let mut slice = phantom.slice(0).value((0x0028, 0x0120), vr, Value::Words(vec![value]));
@@ -102,7 +102,7 @@ fn padding_is_air_whichever_way_it_is_written() {
         }
         let mut cells = phantom.cells(0);
         cells[5] = value;
-        slice = slice.value(PIXELS, b"OW", Value::Words(cells));
+        slice = slice.value(PIXELS, *b"OW", Value::Words(cells));
         let folder = tempfile::tempdir().unwrap();
         write_files(folder.path(), &[("a".to_owned(), slice)], EXPLICIT);
         let (volume, _) = read(&scan_path(folder.path()).series[0]);
@@ -135,7 +135,7 @@ fn tilt_gap_and_uneven_spacing_are_told_in_words() {
     assert!(warnings[0].message.contains("after slice 3: 5.0 mm"), "{}", warnings[0].message);
 
     let mut files = phantom.files();
-    files[8].1 = files[8].1.clone().text(POSITION, b"DS", "-30\\-40\\78.9");
+    files[8].1 = files[8].1.clone().text(POSITION, *b"DS", "-30\\-40\\78.9");
     let folder = tempfile::tempdir().unwrap();
     write_files(folder.path(), &files, EXPLICIT);
     let warnings = scan_path(folder.path()).series[0].info().warnings.clone();
@@ -147,8 +147,8 @@ fn tilt_gap_and_uneven_spacing_are_told_in_words() {
 fn of_two_slices_at_one_place_the_later_acquisition_is_shown() {
     let phantom = Phantom { slices: 6, ..Phantom::default() };
     let mut files = phantom.files();
-    let older = Phantom { intercept_hu: 0.0, ..phantom.clone() }.slice(2).text(ACQUISITION_NUMBER, b"IS", "1");
-    files[2].1 = files[2].1.clone().text(ACQUISITION_NUMBER, b"IS", "2");
+    let older = Phantom { intercept_hu: 0.0, ..phantom.clone() }.slice(2).text(ACQUISITION_NUMBER, *b"IS", "1");
+    files[2].1 = files[2].1.clone().text(ACQUISITION_NUMBER, *b"IS", "2");
     files.push(("zzz".to_owned(), older));
     let folder = tempfile::tempdir().unwrap();
     write_files(folder.path(), &files, EXPLICIT);
@@ -163,7 +163,7 @@ fn two_passes_over_the_same_positions_become_two_volumes() {
     let folder = tempfile::tempdir().unwrap();
     for pass in ["1", "2"] {
         for s in 0..4 {
-            let slice = phantom.slice(s).text(ACQUISITION_NUMBER, b"IS", pass);
+            let slice = phantom.slice(s).text(ACQUISITION_NUMBER, *b"IS", pass);
             write_files(folder.path(), &[(format!("{pass}{s}"), slice)], EXPLICIT);
         }
     }
@@ -182,9 +182,9 @@ fn localizers_sizes_and_orientations_part_and_the_largest_stack_comes_first() {
     let folder = tempfile::tempdir().unwrap();
     phantom.write_to(folder.path());
     for s in 0..8 {
-        let scout = phantom.slice(0).text(IMAGE_TYPE, b"CS", "ORIGINAL\\PRIMARY\\LOCALIZER");
-        let scout = scout.text(POSITION, b"DS", &format!("{s}\\0\\0"));
-        let scout = scout.text(ORIENTATION, b"DS", "0\\1\\0\\0\\0\\-1");
+        let scout = phantom.slice(0).text(IMAGE_TYPE, *b"CS", "ORIGINAL\\PRIMARY\\LOCALIZER");
+        let scout = scout.text(POSITION, *b"DS", &format!("{s}\\0\\0"));
+        let scout = scout.text(ORIENTATION, *b"DS", "0\\1\\0\\0\\0\\-1");
         write_files(folder.path(), &[(format!("scout{s}"), scout)], EXPLICIT);
     }
     for s in 0..2 {
@@ -223,7 +223,7 @@ fn missing_or_empty_attributes_that_do_not_matter_are_tolerated() {
     let files: Vec<_> = phantom
         .files()
         .into_iter()
-        .map(|(n, d)| (n, d.without(HIGH_BIT).without(PIXEL_REPRESENTATION).text((0x0028, 0x1056), b"CS", "")))
+        .map(|(n, d)| (n, d.without(HIGH_BIT).without(PIXEL_REPRESENTATION).text((0x0028, 0x1056), *b"CS", "")))
         .collect();
     let folder = tempfile::tempdir().unwrap();
     write_files(folder.path(), &files, EXPLICIT);
@@ -237,9 +237,9 @@ fn all_windows_are_listed_with_their_explanations() {
     let phantom = Phantom { slices: 1, ..Phantom::default() };
     let slice = phantom
         .slice(0)
-        .text((0x0028, 0x1050), b"DS", "40\\-600 \\300\\7")
-        .text((0x0028, 0x1051), b"DS", "400\\1500\\2000\\0")
-        .text((0x0028, 0x1055), b"LO", "SOFT\\LUNG");
+        .text((0x0028, 0x1050), *b"DS", "40\\-600 \\300\\7")
+        .text((0x0028, 0x1051), *b"DS", "400\\1500\\2000\\0")
+        .text((0x0028, 0x1055), *b"LO", "SOFT\\LUNG");
     let folder = tempfile::tempdir().unwrap();
     write_files(folder.path(), &[("a".to_owned(), slice)], EXPLICIT);
     let found = scan_path(folder.path());
@@ -253,15 +253,15 @@ fn all_windows_are_listed_with_their_explanations() {
 /// An enhanced CT whose frames are stored in reverse, each with its own place and rescale.
 fn enhanced(phantom: &Phantom) -> DataSet {
     let per_frame = (0..phantom.slices).rev().map(|s| {
-        let place = DataSet::default().text(POSITION, b"DS", &triple(phantom.position_mm(s)));
+        let place = DataSet::default().text(POSITION, *b"DS", &triple(phantom.position_mm(s)));
         let rescale = DataSet::default()
-            .text(INTERCEPT, b"DS", &(phantom.intercept_hu + 10.0 * s as f64).to_string())
-            .text(SLOPE, b"DS", &phantom.slope.to_string());
+            .text(INTERCEPT, *b"DS", &(phantom.intercept_hu + 10.0 * s as f64).to_string())
+            .text(SLOPE, *b"DS", &phantom.slope.to_string());
         DataSet::default().items((0x0020, 0x9113), vec![place]).items((0x0028, 0x9145), vec![rescale])
     });
-    let orientation = DataSet::default().text(ORIENTATION, b"DS", "1\\0\\0\\0\\1\\0");
-    let measures = DataSet::default().text(SPACING, b"DS", "0.5\\0.25");
-    let window = DataSet::default().text((0x0028, 0x1050), b"DS", "40").text((0x0028, 0x1051), b"DS", "350");
+    let orientation = DataSet::default().text(ORIENTATION, *b"DS", "1\\0\\0\\0\\1\\0");
+    let measures = DataSet::default().text(SPACING, *b"DS", "0.5\\0.25");
+    let window = DataSet::default().text((0x0028, 0x1050), *b"DS", "40").text((0x0028, 0x1051), *b"DS", "350");
     let shared = DataSet::default()
         .items((0x0020, 0x9116), vec![orientation])
         .items((0x0028, 0x9110), vec![measures])
@@ -269,15 +269,15 @@ fn enhanced(phantom: &Phantom) -> DataSet {
     let cells = (0..phantom.slices).rev().flat_map(|s| phantom.cells(s)).collect();
     phantom
         .header()
-        .text(SOP_CLASS, b"UI", "1.2.840.10008.5.1.4.1.1.2.1")
+        .text(SOP_CLASS, *b"UI", "1.2.840.10008.5.1.4.1.1.2.1")
         .without(INTERCEPT)
         .without(SLOPE)
         .without(SPACING)
         .without(ORIENTATION)
-        .text(FRAMES, b"IS", &phantom.slices.to_string())
+        .text(FRAMES, *b"IS", &phantom.slices.to_string())
         .items((0x5200, 0x9229), vec![shared])
         .items((0x5200, 0x9230), per_frame.collect())
-        .value(PIXELS, b"OW", Value::Words(cells))
+        .value(PIXELS, *b"OW", Value::Words(cells))
 }
 
 #[test]
@@ -326,7 +326,7 @@ fn a_dicomdir_leads_to_its_files_whatever_their_case_and_counts_the_missing() {
     std::fs::create_dir_all(&deep).unwrap();
     let files: Vec<_> = (0..4).map(|s| (format!("im{s}"), phantom.slice(s))).collect();
     write_files(&deep, &files, EXPLICIT);
-    let record = |name: &str| DataSet::default().text((0x0004, 0x1500), b"CS", &format!("IMAGES\\{name}"));
+    let record = |name: &str| DataSet::default().text((0x0004, 0x1500), *b"CS", &format!("IMAGES\\{name}"));
     let names = ["IM0", "IM1", "IM2", "IM3", "IM9", "..\\..\\IM0"];
     let directory = DataSet::default().items((0x0004, 0x1220), names.map(record).to_vec());
     write_files(folder.path(), &[("DICOMDIR".to_owned(), directory)], EXPLICIT);
@@ -410,7 +410,7 @@ fn identity_is_in_its_own_field_and_nowhere_else() {
     let files: Vec<_> = phantom
         .files()
         .into_iter()
-        .map(|(n, d)| (n, d.text((0x0028, 0x0301), b"CS", "YES").without(SPACING)))
+        .map(|(n, d)| (n, d.text((0x0028, 0x0301), *b"CS", "YES").without(SPACING)))
         .collect();
     write_files(folder.path(), &files, EXPLICIT);
     let found = scan_path(folder.path());

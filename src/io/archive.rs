@@ -1,7 +1,7 @@
 //! ZIP archives, read entry by entry in memory: nothing is ever unpacked to disk, so a `../` in a name leads nowhere.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -87,7 +87,7 @@ fn read_entry(reader: &mut Reader, index: usize, count: u64, path: &Path) -> Res
 }
 
 fn check_size(path: &Path, bytes: u64, packed_bytes: u64) -> Result<(), LoadError> {
-    let limit = packed_bytes.saturating_mul(MAX_RATIO).max(MIN_BYTES_FOR_RATIO).min(MAX_ENTRY_BYTES);
+    let limit = packed_bytes.saturating_mul(MAX_RATIO).clamp(MIN_BYTES_FOR_RATIO, MAX_ENTRY_BYTES);
     if bytes > limit {
         return Err(bomb(path, format!("{packed_bytes} bytes that unpack to {bytes}")));
     }

@@ -1,7 +1,7 @@
 //! Files as the formats see them: on disk, inside a ZIP, or part of the program; read in bounded pieces.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

@@ -75,6 +75,14 @@ pub enum LoadError {
         /// The file.
         path: PathBuf,
     },
+    /// More files than any study has.
+    #[error("folder holds more than {limit} files; choose the folder of one study: {path:?}")]
+    TooManyFiles {
+        /// Most files that are looked at.
+        limit: usize,
+        /// The folder.
+        path: PathBuf,
+    },
     /// An archive that unpacks to absurd sizes.
     #[error("ZIP archive claims {found}: this is not how CT packs, and it was not unpacked: {path:?}")]
     ZipBomb {
@@ -156,7 +164,7 @@ pub fn scan(path: &Path, cancel: &CancelFlag, on_files: &(dyn Fn(usize) + Sync))
 /// The same for a file that is part of the program: `name` as a user would see it (`chest_cta.nii.gz`).
 pub fn scan_embedded(name: &str, bytes: &'static [u8]) -> Result<Scan, LoadError> {
     recognise::scan_files(
-        vec![files::FoundFile::embedded(name, bytes)],
+        &[files::FoundFile::embedded(name, bytes)],
         Path::new(name),
         &ScanProgress { cancel: &CancelFlag::new(), on_files: &|_| {} },
     )

@@ -1,5 +1,6 @@
 //! Which files a path stands for, and which format each of them is, by content.
 
+use std::collections::HashSet;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use super::{LoadError, Scan, ScanProgress, Series, archive, deep_lesion, dicom, 
 
 /// Bytes that every format is recognised by.
 const HEAD_BYTES: usize = 4096;
-/// Deepest folder below the opened one: a link that leads back to its parent ends here.
+/// Deepest folder below the opened one.
 const MAX_DEPTH: usize = 32;
 /// Files below one folder that we look at.
 const MAX_FILES: usize = 500_000;
@@ -33,18 +34,18 @@ enum Format {
 /// Scans a file, folder, DICOMDIR or ZIP.
 pub(super) fn scan_path(path: &Path, progress: &ScanProgress<'_>) -> Result<Scan, LoadError> {
     let (files, warnings) = find_files(path, progress)?;
-    let mut found = scan_files(files, path, progress)?;
+    let mut found = scan_files(&files, path, progress)?;
     found.warnings.splice(0..0, warnings);
     Ok(found)
 }
 
 /// Scans files that have been found.
-pub(super) fn scan_files(files: Vec<FoundFile>, path: &Path, progress: &ScanProgress<'_>) -> Result<Scan, LoadError> {
+pub(super) fn scan_files(files: &[FoundFile], path: &Path, progress: &ScanProgress<'_>) -> Result<Scan, LoadError> {
     if files.is_empty() {
         return Err(LoadError::Empty(path.to_owned()));
     }
     let looked_at = files.len();
-    let formats = recognise_all(&files, progress)?;
+    let formats = recognise_all(files, progress)?;
     let of_format = |wanted: Format| -> Vec<FoundFile> {
         files.iter().zip(&formats).filter(|(_, f)| **f == wanted).map(|(file, _)| file.clone()).collect()
     };
@@ -141,6 +142,10 @@ fn find_files(path: &Path, progress: &ScanProgress<'_>) -> Result<FilesAndWarnin
     if metadata.is_dir() {
         return Ok((files_below(path, progress)?, Vec::new()));
     }
+    if !metadata.is_file() {
+        // A pipe or a device: to open it could wait for ever.
+        return Err(LoadError::NoCt { looked_at: 0, because: " (not a plain file)".to_owned(), path: path.to_owned() });
+    }
     let file = FoundFile::on_disk(path.to_owned(), metadata.len());
     if dicom::is_directory(&file) {
         let (files, missing) = dicom::find_directory_files(&file)?;
@@ -155,18 +160,18 @@ fn find_files(path: &Path, progress: &ScanProgress<'_>) -> Result<FilesAndWarnin
 fn files_below(path: &Path, progress: &ScanProgress<'_>) -> Result<Vec<FoundFile>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![(path.to_owned(), 0)];
+    // A link may lead back to a folder above it.
+    let mut visited = HashSet::new();
     while let Some((folder, depth)) = folders.pop() {
         if progress.cancel.is_cancelled() {
             return Err(LoadError::Cancelled);
         }
+        if !visited.insert(std::fs::canonicalize(&folder).unwrap_or_else(|_| folder.clone())) {
+            continue;
+        }
         list_folder(&folder, depth, &mut folders, &mut files)?;
         if files.len() > MAX_FILES {
-            return Err(LoadError::TooLarge {
-                what: "folder with this many files, each counted as a byte,",
-                bytes: files.len() as u64,
-                limit: MAX_FILES as u64,
-                path: path.to_owned(),
-            });
+            return Err(LoadError::TooManyFiles { limit: MAX_FILES, path: path.to_owned() });
         }
     }
     files.sort_by(|a, b| a.path().cmp(b.path()));

@@ -56,21 +56,21 @@ pub enum Value {
 pub struct DataSet(BTreeMap<Tag, ([u8; 2], Value)>);
 
 impl DataSet {
-    pub fn value(mut self, tag: Tag, vr: &[u8; 2], value: Value) -> Self {
-        self.0.insert(tag, (*vr, value));
+    pub fn value(mut self, tag: Tag, vr: [u8; 2], value: Value) -> Self {
+        self.0.insert(tag, (vr, value));
         self
     }
 
-    pub fn text(self, tag: Tag, vr: &[u8; 2], text: &str) -> Self {
+    pub fn text(self, tag: Tag, vr: [u8; 2], text: &str) -> Self {
         self.value(tag, vr, Value::Text(text.to_owned()))
     }
 
     pub fn number(self, tag: Tag, number: u16) -> Self {
-        self.value(tag, b"US", Value::Words(vec![number]))
+        self.value(tag, *b"US", Value::Words(vec![number]))
     }
 
     pub fn items(self, tag: Tag, items: Vec<DataSet>) -> Self {
-        self.value(tag, b"SQ", Value::Items(items))
+        self.value(tag, *b"SQ", Value::Items(items))
     }
 
     pub fn without(mut self, tag: Tag) -> Self {
@@ -85,7 +85,7 @@ impl DataSet {
 
     /// A whole file: preamble, group 0002, data set.
     pub fn file_bytes(&self, syntax: &str) -> Vec<u8> {
-        let meta = DataSet::default().text((0x0002, 0x0010), b"UI", syntax).encode(EXPLICIT);
+        let meta = DataSet::default().text((0x0002, 0x0010), *b"UI", syntax).encode(EXPLICIT);
         let meta_len = Value::Bytes((meta.len() as u32).to_le_bytes().to_vec());
         let mut bytes = vec![0; 128];
         bytes.extend(b"DICM");
@@ -208,39 +208,39 @@ impl Phantom {
     pub fn header(&self) -> DataSet {
         let tilt = self.tilt_degrees.to_radians();
         DataSet::default()
-            .text(IMAGE_TYPE, b"CS", "ORIGINAL\\PRIMARY\\AXIAL")
-            .text(SOP_CLASS, b"UI", "1.2.840.10008.5.1.4.1.1.2")
-            .text(MODALITY, b"CS", "CT")
-            .text((0x0008, 0x103E), b"LO", "Phantom")
-            .text((0x0010, 0x0010), b"PN", PATIENT_NAME)
-            .text(PATIENT_ID_TAG, b"LO", PATIENT_ID)
-            .text(SERIES_UID, b"UI", "1.2.3.4")
-            .text(ORIENTATION, b"DS", &format!("1\\0\\0\\0\\{:.6}\\{:.6}", tilt.cos(), -tilt.sin()))
+            .text(IMAGE_TYPE, *b"CS", "ORIGINAL\\PRIMARY\\AXIAL")
+            .text(SOP_CLASS, *b"UI", "1.2.840.10008.5.1.4.1.1.2")
+            .text(MODALITY, *b"CS", "CT")
+            .text((0x0008, 0x103E), *b"LO", "Phantom")
+            .text((0x0010, 0x0010), *b"PN", PATIENT_NAME)
+            .text(PATIENT_ID_TAG, *b"LO", PATIENT_ID)
+            .text(SERIES_UID, *b"UI", "1.2.3.4")
+            .text(ORIENTATION, *b"DS", &format!("1\\0\\0\\0\\{:.6}\\{:.6}", tilt.cos(), -tilt.sin()))
             .number((0x0028, 0x0002), 1)
-            .text((0x0028, 0x0004), b"CS", self.photometric)
+            .text((0x0028, 0x0004), *b"CS", self.photometric)
             .number(ROWS, self.rows as u16)
             .number(COLUMNS, self.columns as u16)
-            .text(SPACING, b"DS", "0.5\\0.25")
+            .text(SPACING, *b"DS", "0.5\\0.25")
             .number((0x0028, 0x0100), self.bits_allocated)
             .number((0x0028, 0x0101), self.bits_stored)
             .number(HIGH_BIT, self.high_bit)
             .number(PIXEL_REPRESENTATION, u16::from(self.is_signed))
-            .text(INTERCEPT, b"DS", &self.intercept_hu.to_string())
-            .text(SLOPE, b"DS", &self.slope.to_string())
+            .text(INTERCEPT, *b"DS", &self.intercept_hu.to_string())
+            .text(SLOPE, *b"DS", &self.slope.to_string())
     }
 
     /// One slice as a file of its own.
     pub fn slice(&self, slice: usize) -> DataSet {
-        let header = self.header().text(INSTANCE_NUMBER, b"IS", &(slice + 1).to_string()).text(
+        let header = self.header().text(INSTANCE_NUMBER, *b"IS", &(slice + 1).to_string()).text(
             POSITION,
-            b"DS",
+            *b"DS",
             &triple(self.position_mm(slice)),
         );
         let cells = self.cells(slice);
         if self.bits_allocated == 8 {
-            header.value(PIXELS, b"OB", Value::Bytes(cells.iter().map(|c| *c as u8).collect()))
+            header.value(PIXELS, *b"OB", Value::Bytes(cells.iter().map(|c| *c as u8).collect()))
         } else {
-            header.value(PIXELS, b"OW", Value::Words(cells))
+            header.value(PIXELS, *b"OW", Value::Words(cells))
         }
     }
 

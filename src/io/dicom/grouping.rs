@@ -35,14 +35,13 @@ pub(super) fn group(frames: Vec<Frame>) -> Vec<Group> {
                 false
             }
         });
-        match home {
-            Some(index) => groups[index].frames.push(frame),
-            None => {
-                groups.push(Group { frames: vec![frame], split_by: reason });
-                if let (Some(why), Some(first)) = (reason, groups.first_mut()) {
-                    first.split_by.get_or_insert(why);
-                }
-            }
+        if let Some(index) = home {
+            groups[index].frames.push(frame);
+            continue;
+        }
+        groups.push(Group { frames: vec![frame], split_by: reason });
+        if let (Some(why), Some(first)) = (reason, groups.first_mut()) {
+            first.split_by.get_or_insert(why);
         }
     }
     by_series.into_values().flatten().flat_map(split_passes).collect()

@@ -1,5 +1,6 @@
 //! What the header of one file says of its pictures.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use dicom_dictionary_std::tags;
@@ -79,7 +80,7 @@ fn unusable<T>(problem: impl Into<String>) -> Result<T, Refusal> {
 }
 
 /// The pictures of one file; refuses what is not CT and what cannot be shown truthfully.
-pub(super) fn frames_of(file: &FoundFile, header: Header) -> Result<Vec<Frame>, Refusal> {
+pub(super) fn frames_of(file: &FoundFile, header: &Header) -> Result<Vec<Frame>, Refusal> {
     let top = Attributes(&header.object);
     let mut warnings = Vec::new();
     check_is_ct(top, &mut warnings)?;
@@ -183,13 +184,10 @@ fn layout_of(
             "{bits_stored} of {bits_allocated} bits are said to be used; 1 to {bits_allocated} are possible"
         ));
     }
-    let is_signed = match top.whole(tags::PIXEL_REPRESENTATION) {
-        Some(representation) => representation == 1,
-        None => {
-            missing("Pixel Representation", "unsigned".to_owned());
-            false
-        }
-    };
+    let is_signed = top.whole(tags::PIXEL_REPRESENTATION).unwrap_or_else(|| {
+        missing("Pixel Representation", "unsigned".to_owned());
+        0
+    }) == 1;
     Ok(FrameLayout {
         rows,
         columns,
@@ -242,8 +240,10 @@ fn series_header(top: Attributes<'_>, file: &FoundFile, mut warnings: Vec<Series
             code: "missing-attribute",
             message: "Series Instance UID is missing; the files of one folder are taken as one series".to_owned(),
         });
-        let folder = file.path().parent().unwrap_or(file.path());
-        format!("folder {}", folder.file_name().map(|n| n.to_string_lossy()).unwrap_or_default())
+        // Not the folder's name, which may be a patient's.
+        let mut hasher = DefaultHasher::new();
+        file.path().parent().hash(&mut hasher);
+        format!("folder-{:016x}", hasher.finish())
     });
     let windows = windows::of(top, &mut warnings);
     let is_yes = |tag| top.text(tag).is_some_and(|t| t.eq_ignore_ascii_case("YES"));

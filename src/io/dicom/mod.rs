@@ -37,6 +37,9 @@ use crate::volume::{SeriesInfo, SeriesKind, SeriesWarning};
 /// Largest volume in HU: two bytes a voxel.
 const MAX_VOLUME_BYTES: u64 = 16 << 30;
 
+/// More kinds of trouble than this help nobody.
+const MAX_WARNINGS: usize = 12;
+
 /// Whether a file belongs to this format, by its first bytes.
 pub(super) fn recognises(head: &[u8]) -> bool {
     header::recognises(head)
@@ -59,7 +62,13 @@ pub(super) fn scan_dicom(files: &[FoundFile], opened: &Path, progress: &ScanProg
     if frames.is_empty() {
         return refusals.into_keys().next().map_or_else(|| Ok(Scan::default()), |r| Err(refused(r, opened)));
     }
-    let mut warnings: Vec<SeriesWarning> = refusals.iter().map(|(refusal, count)| left_out(refusal, *count)).collect();
+    let mut warnings: Vec<SeriesWarning> =
+        refusals.iter().take(MAX_WARNINGS).map(|(refusal, count)| left_out(refusal, *count)).collect();
+    if refusals.len() > MAX_WARNINGS {
+        let rest: usize = refusals.values().skip(MAX_WARNINGS).sum();
+        let message = format!("{rest} more DICOM files were left out for other reasons");
+        warnings.push(SeriesWarning { code: "unusable-file", message });
+    }
     warnings.extend(mixed_patients(&frames));
     let mut series = Vec::new();
     for group in grouping::group(frames) {
@@ -81,7 +90,7 @@ fn read_file(file: &FoundFile) -> Result<Vec<Frame>, Refusal> {
         HeaderError::Load(error) => Refusal::Unusable(error.without_path()),
         HeaderError::Damaged(problem) => Refusal::Unusable(problem),
     })?;
-    image::frames_of(file, header)
+    image::frames_of(file, &header)
 }
 
 fn refused(refusal: Refusal, opened: &Path) -> LoadError {
@@ -132,7 +141,7 @@ fn series_of(group: grouping::Group, opened: &Path) -> Result<(bool, Series), Lo
     }
     for frame in &frames {
         for warning in &frame.series.warnings {
-            if !warnings.contains(warning) {
+            if warnings.len() < MAX_WARNINGS && !warnings.contains(warning) {
                 warnings.push(warning.clone());
             }
         }

@@ -15,8 +15,10 @@ use crate::io::{LoadError, ReadRequest, SliceSource, codecs, outward_order};
 use crate::units::SliceIndex;
 use crate::volume::{CtSlice, CtVolume, SeriesWarning};
 
-/// Largest file that is held in memory as a whole: a compressed or zipped multi-frame.
-const MAX_WHOLE_BYTES: u64 = 4 << 30;
+/// No codec makes a frame more than twice as large; what lies behind in a file is not read.
+const MAX_GROWTH: u64 = 2;
+/// For tables and headers of compressed frames.
+const SLACK_BYTES: u64 = 1 << 20;
 
 /// The pictures of one volume, in the order of its slices.
 #[derive(Debug)]
@@ -159,9 +161,11 @@ fn cell_range(pixel_file: &PixelFile, number: usize) -> Result<std::ops::Range<u
 
 fn read_whole(pixel_file: &PixelFile) -> Result<WholePixels, String> {
     let offset = pixel_file.pixels.offset;
-    let mut bytes = if let Some(from) = pixel_file.deflated_from {
-        let end = offset + pixel_file.pixels.length.unwrap_or(MAX_WHOLE_BYTES);
-        let all = header::inflate(&pixel_file.file, from, end.min(MAX_WHOLE_BYTES) as usize);
+    let plain_bytes = frame_bytes(pixel_file) as u64 * pixel_file.frame_count as u64;
+    let most = pixel_file.pixels.length.unwrap_or(plain_bytes * MAX_GROWTH + SLACK_BYTES);
+    let most = most.min(plain_bytes * MAX_GROWTH + SLACK_BYTES);
+    let bytes = if let Some(from) = pixel_file.deflated_from {
+        let all = header::inflate(&pixel_file.file, from, (offset + most) as usize);
         let mut all = all.map_err(|error| match error {
             HeaderError::Load(error) => in_words(&error),
             HeaderError::Damaged(problem) => problem,
@@ -169,17 +173,10 @@ fn read_whole(pixel_file: &PixelFile) -> Result<WholePixels, String> {
         all.drain(..(offset as usize).min(all.len()));
         all
     } else {
-        let count = pixel_file.file.len().saturating_sub(offset);
-        if count > MAX_WHOLE_BYTES {
-            return Err(format!("pixel data of {count} bytes is larger than {MAX_WHOLE_BYTES} bytes"));
-        }
-        let mut bytes = vec![0; count as usize];
+        let mut bytes = vec![0; pixel_file.file.len().saturating_sub(offset).min(most) as usize];
         pixel_file.file.read_range(offset, &mut bytes).map_err(|error| in_words(&error))?;
         bytes
     };
-    if let Some(length) = pixel_file.pixels.length {
-        bytes.truncate(length.try_into().unwrap_or(usize::MAX));
-    }
     let table = match pixel_file.pixels.length {
         None if syntax::is_uncompressed(&pixel_file.syntax_uid) => {
             return Err("pixels are in fragments, which an uncompressed file cannot have".to_owned());

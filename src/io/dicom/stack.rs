@@ -9,8 +9,10 @@ use crate::volume::{Geometry, GeometryError, SeriesWarning};
 const DUPLICATE_SHARE: f64 = 0.01;
 /// Spacing is uneven from this share of the median on …
 const UNEVEN_SHARE: f64 = 0.01;
-/// … or from this length on (positions are written with few decimals).
+/// … or from this length on, whichever is less.
 const UNEVEN_MM: f64 = 0.1;
+/// Positions are often written with two decimals.
+const ROUNDING_MM: f64 = 0.02;
 /// Smaller angles are rounding.
 const TILT_DEGREES: f64 = 0.5;
 /// A gap that is a multiple of the median within this share means that slices are missing.
@@ -145,7 +147,7 @@ fn spacing_warnings(geometry: &Geometry) -> Vec<SeriesWarning> {
     let position = |s: usize| geometry.slice_position_mm(SliceIndex(s));
     let gaps: Vec<f64> = (1..geometry.slices()).map(|s| (position(s) - position(s - 1)).abs()).collect();
     let multiple = |gap: f64| (gap / median).round();
-    let is_uneven = |gap: f64| (gap - median).abs() > (UNEVEN_SHARE * median).min(UNEVEN_MM).max(0.02);
+    let is_uneven = |gap: f64| (gap - median).abs() > (UNEVEN_SHARE * median).clamp(ROUNDING_MM, UNEVEN_MM);
     let is_hole = |gap: f64| multiple(gap) >= 2.0 && (gap / median - multiple(gap)).abs() < MULTIPLE_TOLERANCE;
     let holes: Vec<usize> = (0..gaps.len()).filter(|&g| is_hole(gaps[g])).collect();
     if let Some(&first) = holes.first() {
@@ -162,7 +164,8 @@ fn spacing_warnings(geometry: &Geometry) -> Vec<SeriesWarning> {
     let uneven: Vec<usize> = (0..gaps.len()).filter(|&g| is_uneven(gaps[g]) && !is_hole(gaps[g])).collect();
     if let Some(&first) = uneven.first() {
         // Where the distance changes: behind the last even one, or behind the first slices that have their own.
-        let changes = (1..gaps.len()).find(|&g| (gaps[g] - gaps[g - 1]).abs() > UNEVEN_MM.min(UNEVEN_SHARE * median));
+        let changes = (1..gaps.len())
+            .find(|&g| (gaps[g] - gaps[g - 1]).abs() > (UNEVEN_SHARE * median).clamp(ROUNDING_MM, UNEVEN_MM));
         let first = changes.unwrap_or(first);
         let least = gaps.iter().copied().fold(f64::INFINITY, f64::min);
         let most = gaps.iter().copied().fold(0.0, f64::max);
