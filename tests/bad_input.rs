@@ -56,10 +56,7 @@ fn truncated_headers_are_named_as_such() {
         error_of_bytes("cut.dcm", &bytes[..300]),
         "DICOM file cannot be used: element (0010,0020) claims 14 bytes where 8 are left"
     );
-    assert_eq!(
-        error_of_bytes("cut.dcm", &bytes[..150]),
-        "DICOM file cannot be used: file ends within the header, or its first group is damaged"
-    );
+    assert_eq!(error_of_bytes("cut.dcm", &bytes[..150]), "DICOM file cannot be used: file ends within the header");
     assert_eq!(error_of(&slice().without(PIXELS)), "DICOM file cannot be used: file has a header and no pixel data");
 }
 
