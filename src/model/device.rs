@@ -161,7 +161,11 @@ fn open_metal() -> Result<OpenDevice, DeviceError> {
     let opened = std::panic::catch_unwind(|| Device::new_metal(0))
         .unwrap_or_else(|_panic| Err(candle_core::Error::Msg("no Metal device was found".to_owned())));
     let device = opened.map_err(|source| DeviceError::Unusable { device: "Metal", source: Box::new(source) })?;
-    Ok(OpenDevice { device, name: "Apple GPU (Metal)".to_owned(), note: None })
+    let name = match &device {
+        Device::Metal(metal) => format!("Apple GPU ({})", metal.device().architecture_name()),
+        Device::Cpu | Device::Cuda(_) => "Metal device 0".to_owned(),
+    };
+    Ok(OpenDevice { device, name, note: None })
 }
 
 #[cfg(not(feature = "metal"))]
