@@ -2,7 +2,7 @@
 //!
 //! AlexNet (Krizhevsky 2014) and VGG-16 (Simonyan and Zisserman 2015) are bundled with the heads of LPIPS v0.1 (Zhang et
 //! al. 2018); their taps are LPIPS's five, after the ReLU that ends each stage. ResNet-50's weights come from the user: see
-//! [`resnet`](super::resnet).
+//! `resnet.rs`.
 
 use candle_core::{Device, Result, Tensor};
 
