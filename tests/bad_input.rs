@@ -227,7 +227,7 @@ impl Cases {
 
 #[test]
 fn mutated_files_end_in_a_volume_or_an_error() {
-    const CASES_PER_SEED: usize = 700;
+    const CASES_PER_SEED: usize = 1500;
     let small = Phantom { columns: 6, rows: 4, ..Phantom::default() };
     let frames: Vec<Vec<u8>> = (0..2).map(|s| rle_frame(&small.cells(s))).collect();
     let fragments = Value::Fragments([vec![Vec::new()], frames].concat());
@@ -242,16 +242,18 @@ fn mutated_files_end_in_a_volume_or_an_error() {
         (multi_frame.value(PIXELS, *b"OB", fragments).file_bytes(RLE), "RLE"),
     ];
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("mutated");
     let mut cases = Cases(0x9E37_79B9_7F4A_7C15);
     let mut volumes = 0;
     for (seed, name) in &seeds {
         for case in 0..CASES_PER_SEED {
             let mut bytes = seed.clone();
             cases.mutate(&mut bytes);
+            // A new file each time: to overwrite one makes some file systems wait for the disk.
+            let path = folder.path().join(format!("{name} {case}"));
             std::fs::write(&path, &bytes).unwrap();
             let outcome = std::panic::catch_unwind(|| open_and_read(&path));
             volumes += usize::from(outcome.unwrap_or_else(|_| panic!("case {case} of {name} must not panic")));
+            std::fs::remove_file(&path).unwrap();
         }
     }
     // Most mutations hit something that does not matter: the test would be hollow if all were refused.

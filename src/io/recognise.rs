@@ -8,9 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 use super::files::FoundFile;
-use crate::volume::SeriesWarning;
-
 use super::{LoadError, Scan, ScanProgress, Series, archive, deep_lesion, dicom, nifti, visible_human};
+use crate::volume::SeriesWarning;
 
 /// Bytes that every format is recognised by.
 const HEAD_BYTES: usize = 4096;
@@ -28,6 +27,7 @@ enum Format {
     Directory,
     Pdf,
     Zip,
+    Unreadable,
     Other,
 }
 
@@ -71,6 +71,11 @@ pub(super) fn scan_files(files: &[FoundFile], path: &Path, progress: &ScanProgre
         let no_ct = LoadError::NoCt { looked_at, because: what_instead(&formats), path: path.to_owned() };
         return Err(first_error.unwrap_or(no_ct));
     }
+    let unreadable = formats.iter().filter(|f| **f == Format::Unreadable).count();
+    if unreadable > 0 {
+        let message = format!("{unreadable} files could not be read at all; check that you may read them");
+        found.warnings.push(SeriesWarning { code: "unreadable-file", message });
+    }
     if let Some(error) = first_error {
         found.warnings.push(SeriesWarning { code: "unusable-file", message: error.without_path() });
     }
@@ -106,7 +111,7 @@ fn recognise_all(files: &[FoundFile], progress: &ScanProgress<'_>) -> Result<Vec
             }
             let format = match file.read_head(HEAD_BYTES) {
                 Ok(head) => recognise_one(file, &head),
-                Err(_) if files.len() > 1 => Format::Other,
+                Err(_) if files.len() > 1 => Format::Unreadable,
                 Err(error) => return Err(error),
             };
             (progress.on_files)(looked_at.fetch_add(1, Ordering::Relaxed) + 1);

@@ -93,11 +93,19 @@ fn complete_series(series: &mut SeriesHeader, groups: &Groups<'_>) {
         return;
     };
     let unit = holder.text(tags::RESCALE_TYPE).unwrap_or_else(|| "HU".to_owned());
-    if unit != "HU" {
-        let unit: String = unit.chars().filter(|c| !c.is_control()).take(16).collect();
-        let message = format!("values are in {unit}, not in Hounsfield units; tissue cannot be told from them");
-        series.warnings.push(SeriesWarning { code: "not-hounsfield", message });
-    }
+    let (code, message) = match unit.as_str() {
+        "HU" => return,
+        "US" => (
+            "unit-unspecified",
+            "the file leaves the unit of its values open; they are taken as Hounsfield units".to_owned(),
+        ),
+        other => {
+            let unit: String = other.chars().filter(|c| !c.is_control()).take(16).collect();
+            let message = format!("values are in {unit}, not in Hounsfield units; tissue cannot be told from them");
+            ("not-hounsfield", message)
+        }
+    };
+    series.warnings.push(SeriesWarning { code, message });
 }
 
 fn rescale(groups: &Groups<'_>) -> Result<(f64, f64), Refusal> {
