@@ -5,7 +5,7 @@
 use candle_core::{Device, Tensor, Var};
 use ct2rgb::model::blocks::{self, Stride};
 use ct2rgb::model::cpu::{GeneratorPlan, Isa};
-use ct2rgb::model::{Generator, GeneratorConfig, GeneratorWeights, NormMode, Seed, WeightsSource};
+use ct2rgb::model::{Generator, GeneratorConfig, GeneratorWeights, NormMode, Seed, TrainingPass, WeightsSource};
 use safetensors::SafeTensors;
 
 const PIPELINE: &[u8] = include_bytes!("fixtures/pipeline_living.safetensors");
@@ -302,4 +302,52 @@ fn shapes_that_do_not_fit_are_errors_with_what_was_expected() {
     assert!(text.contains("expected a picture of at least 5×5, got 4×4"), "{text}");
     let still = Stride { step: 0, padding: 0 };
     assert!(blocks::conv2d(&x, &random(&[2, 3, 3, 3], "w"), None, still).is_err(), "a stride of 0");
+}
+
+/// Name and gradient of every trained parameter, and the running statistics after one step.
+fn step(is_own: bool, batch: usize) -> (Tensor, Vec<(String, Tensor)>) {
+    let config = GeneratorConfig { input_channels: 3, base_channels: 16, norm: NormMode::Running };
+    let parameters = config.initialize(Seed(4), &Device::Cpu).unwrap().to_variables().unwrap();
+    let generator = Generator::new(config, parameters.clone()).unwrap();
+    let ct = random(&[batch, 3, 256, 256], "ct");
+    let mut dropout = Seed(1).stream("dropout");
+    let pass = if is_own {
+        generator.training_pass(&ct, &mut dropout).unwrap()
+    } else {
+        TrainingPass::Graph(generator.forward_train(&ct, &mut dropout).unwrap())
+    };
+    assert_eq!(matches!(pass, TrainingPass::Kernels(_)), is_own, "the path that was asked for");
+    let rgb = pass.rgb().detach();
+    let factors = random(rgb.dims(), "factors");
+    let mut gradients = (pass.rgb() * factors).unwrap().sum_all().unwrap().backward().unwrap();
+    pass.backward(&generator, &mut gradients).unwrap();
+    let all = parameters.iter().map(|(name, tensor)| {
+        let value = gradients.get(tensor).unwrap_or(tensor).detach();
+        assert_eq!(gradients.get(tensor).is_none(), name.contains("running"), "a gradient for {name}");
+        (name.to_owned(), value)
+    });
+    (rgb, all.collect())
+}
+
+#[test]
+fn a_training_step_agrees_with_the_graph_in_answer_statistics_and_every_gradient() {
+    for batch in [1, 2] {
+        let ((rgb, own), (rgb_graph, graph)) = (step(true, batch), step(false, batch));
+        assert_close(&rgb, &rgb_graph, 1e-4, "answer");
+        for ((name, own), (_, graph)) in own.iter().zip(&graph) {
+            assert_close(own, graph, 2e-3, &format!("{name}, batch {batch}"));
+        }
+    }
+}
+
+#[test]
+fn a_training_step_gives_the_same_bits_on_any_number_of_threads() {
+    let on = |threads| {
+        let (rgb, gradients) = on_threads(threads, || step(true, 1));
+        std::iter::once(rgb)
+            .chain(gradients.into_iter().map(|(_, tensor)| tensor))
+            .map(|t| flat(&t))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(on(1), on(3), "one thread and three");
 }

@@ -199,6 +199,22 @@ fn mean_and_variance(input: &Tensor, over_batch: bool) -> Result<(Tensor, Tensor
     Ok((mean, variance))
 }
 
+/// Moves running mean and variance, where they are variables, towards a batch's mean and biased variance over `pixels` values.
+pub(super) fn move_running_statistics(
+    [running_mean, running_var]: [&Tensor; 2],
+    [mean, variance]: [&[f32]; 2],
+    pixels: usize,
+) -> Result<()> {
+    let tensor = |values: &[f32]| Tensor::from_slice(values, values.len(), running_mean.device());
+    move_running(running_mean, &tensor(mean)?)?;
+    // PyTorch keeps the unbiased variance; one value per channel has none, and moves only the mean.
+    if pixels > 1 {
+        let unbiased = pixels as f64 / (pixels as f64 - 1.0);
+        move_running(running_var, &tensor(variance)?.affine(unbiased, 0.0)?)?;
+    }
+    Ok(())
+}
+
 fn move_running(running: &Tensor, batch: &Tensor) -> Result<()> {
     if !running.is_variable() {
         return Ok(());

@@ -8,6 +8,7 @@
 //!
 //! The networks compute through [`blocks`] alone, so that what computes them can change in one place.
 
+pub mod bench;
 pub mod blocks;
 mod card;
 pub mod checkpoint;
@@ -34,7 +35,7 @@ pub use colorizer::Colorizer;
 pub use device::{DeviceChoice, DeviceError, OpenDevice};
 pub use discriminator::{Discriminator, DiscriminatorConfig};
 pub use features::{FeatureExtractor, FeatureNetwork};
-pub use generator::{Generator, GeneratorConfig};
+pub use generator::{Generator, GeneratorConfig, TrainingPass};
 pub use import::{ImportError, ImportOptions, from_state_dict, import_pix2pix};
 pub use parameters::{Parameters, TensorSpec};
 pub use pickle::PickleError;

@@ -65,8 +65,20 @@ impl FeatureMap {
         }
     }
 
-    /// Fills the inside from `[N, C, H, W]`; `channels` may be fewer than the map's.
-    pub fn fill_from_planes(&mut self, planes: &[f32], channels: usize) {
+    /// Rows of all images.
+    pub fn lines(&self) -> usize {
+        self.count * self.height
+    }
+
+    /// The pixels of row `line`, counted over all images, without the border.
+    pub fn line(&self, line: usize) -> &[f32] {
+        let (n, y) = (line / self.height, line % self.height);
+        let start = n * self.step_n() + (y + self.border) * self.step_y() + self.border * self.step;
+        &self.data[start..start + self.width * self.step]
+    }
+
+    /// Calls `write(line, pixels)` for the rows of all images, in parallel, without the border.
+    pub fn for_each_line(&mut self, write: impl Fn(usize, &mut [f32]) + Sync) {
         let (step, border, height, width) = (self.step, self.border, self.height, self.width);
         let (line_length, lines) = (self.step_y(), self.height + 2 * self.border);
         if line_length == 0 {
@@ -75,12 +87,20 @@ impl FeatureMap {
         self.data.par_chunks_mut(line_length).enumerate().for_each(|(line, values)| {
             let (n, y) = (line / lines, (line % lines).wrapping_sub(border));
             if y < height {
-                let pixels = &mut values[border * step..][..width * step];
-                for c in 0..channels {
-                    let from = &planes[((n * channels + c) * height + y) * width..][..width];
-                    for (pixel, value) in pixels.chunks_exact_mut(step).zip(from) {
-                        pixel[c] = *value;
-                    }
+                write(n * height + y, &mut values[border * step..][..width * step]);
+            }
+        });
+    }
+
+    /// Fills the inside from `[N, C, H, W]`; `channels` may be fewer than the map's.
+    pub fn fill_from_planes(&mut self, planes: &[f32], channels: usize) {
+        let (step, height, width) = (self.step, self.height, self.width);
+        self.for_each_line(|line, pixels| {
+            let (n, y) = (line / height, line % height);
+            for c in 0..channels {
+                let from = &planes[((n * channels + c) * height + y) * width..][..width];
+                for (pixel, value) in pixels.chunks_exact_mut(step).zip(from) {
+                    pixel[c] = *value;
                 }
             }
         });

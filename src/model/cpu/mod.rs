@@ -9,6 +9,7 @@
 //! Maps are stored channels last with a border of zeros. A convolution is then a product of pixels with packed weights in
 //! which neither is copied: a tile of the product reads its pixels where they lie, tap by tap.
 
+pub mod adam;
 mod conv;
 mod geometry;
 mod isa;
@@ -21,6 +22,7 @@ pub mod pool;
 mod product;
 mod rgb;
 mod rows;
+pub mod train;
 
 pub use isa::Isa;
 pub use plan::GeneratorPlan;

@@ -49,23 +49,49 @@ impl Packed {
         Self { data: vec![0.0; rows * columns], rows, columns, isa }
     }
 
-    /// Rows are (tap, stored channel), columns output channels. `stored`: where each input channel of the file is stored, of
-    /// `channels` in all; `scale`: one factor for each output channel.
+    /// Rows are (tap, stored channel), columns output channels. `stored`: where each input channel of the file is stored;
+    /// `scale`: one factor for each output channel.
     pub fn from_kernel(isa: Isa, kernel: Kernel<'_>, stored: &Stored, scale: &[f32]) -> Self {
         let mut packed = Self::zeros(kernel.taps * stored.channels, kernel.outputs, isa);
-        packed.fill(|part, first, width| {
+        packed.pack(kernel, stored, |output| scale[output]);
+        packed
+    }
+
+    /// The same in this memory, without factors: what the kernel does not fill keeps its old values, so channels must come
+    /// in whole blocks.
+    pub fn refill(&mut self, kernel: Kernel<'_>) {
+        let stored = Stored::dense(kernel.inputs);
+        self.reshape(kernel.taps * stored.channels, kernel.outputs);
+        self.pack(kernel, &stored, |_| 1.0);
+    }
+
+    /// Another size in this memory; values are arbitrary.
+    pub fn reshape(&mut self, rows: usize, columns: usize) {
+        self.rows = rows;
+        self.columns = columns.next_multiple_of(CHANNEL_BLOCK);
+        self.data.resize(self.rows * self.columns, 0.0);
+    }
+
+    fn pack(&mut self, kernel: Kernel<'_>, stored: &Stored, scale: impl Fn(usize) -> f32 + Sync) {
+        let taps = kernel.taps;
+        self.fill(|part, first, width| {
             let columns = width.min(kernel.outputs.saturating_sub(first));
-            // One input at a time: its rows, one for each tap, stay in the first cache while the columns pass.
+            // The rows of one input lie far apart, often by a power of two, and would push each other out of the cache:
+            // they are put together here, and each is written at one go.
+            let mut rows = vec![0.0; taps * width];
             for (input, &at) in stored.places.iter().enumerate() {
                 for column in 0..columns {
-                    let scale = scale[first + column];
-                    for (tap, value) in kernel.taps_of(input, first + column).iter().enumerate() {
-                        part[(tap * stored.channels + at) * width + column] = value * scale;
+                    let scale = scale(first + column);
+                    let values = kernel.taps_of(input, first + column);
+                    for (row, value) in rows.chunks_exact_mut(width).zip(values) {
+                        row[column] = value * scale;
                     }
+                }
+                for (tap, row) in rows.chunks_exact(width).enumerate() {
+                    part[(tap * stored.channels + at) * width..][..width].copy_from_slice(row);
                 }
             }
         });
-        packed
     }
 
     /// The values as `[column][channel][tap]`, the way files have them; `taps` rows of `channels` each.
@@ -76,10 +102,15 @@ impl Packed {
         }
         kernel.par_chunks_mut(self.panel() * channels * taps).enumerate().for_each(|(index, out)| {
             let (part, width) = (self.part(index), self.width(index));
+            // As in packing: rows far apart are read at one go.
+            let mut rows = vec![0.0; taps * width];
             for input in 0..channels {
+                for (tap, row) in rows.chunks_exact_mut(width).enumerate() {
+                    row.copy_from_slice(&part[(tap * channels + input) * width..][..width]);
+                }
                 for (column, out) in out.chunks_exact_mut(channels * taps).enumerate() {
-                    for (tap, out) in out[input * taps..][..taps].iter_mut().enumerate() {
-                        *out = part[(tap * channels + input) * width + column];
+                    for (out, row) in out[input * taps..][..taps].iter_mut().zip(rows.chunks_exact(width)) {
+                        *out = row[column];
                     }
                 }
             }
@@ -89,17 +120,28 @@ impl Packed {
 
     /// Rows are stored input channels, columns (tap, output channel): every product of a pixel with the kernel.
     pub fn from_kernel_by_taps(isa: Isa, kernel: Kernel<'_>, stored: &Stored, scale: &[f32]) -> Self {
+        let mut packed = Self::zeros(stored.channels, kernel.taps * kernel.outputs, isa);
+        packed.pack_by_taps(kernel, stored, |output| scale[output]);
+        packed
+    }
+
+    /// The same in this memory, without factors; see [`Self::refill`].
+    pub fn refill_by_taps(&mut self, kernel: Kernel<'_>) {
+        let stored = Stored::dense(kernel.inputs);
+        self.reshape(stored.channels, kernel.taps * kernel.outputs);
+        self.pack_by_taps(kernel, &stored, |_| 1.0);
+    }
+
+    fn pack_by_taps(&mut self, kernel: Kernel<'_>, stored: &Stored, scale: impl Fn(usize) -> f32 + Sync) {
         let columns = kernel.taps * kernel.outputs;
-        let mut packed = Self::zeros(stored.channels, columns, isa);
-        packed.fill(|part, first, width| {
+        self.fill(|part, first, width| {
             for column in 0..width.min(columns.saturating_sub(first)) {
                 let (tap, output) = ((first + column) / kernel.outputs, (first + column) % kernel.outputs);
                 for (input, &at) in stored.places.iter().enumerate() {
-                    part[at * width + column] = kernel.taps_of(input, output)[tap] * scale[output];
+                    part[at * width + column] = kernel.taps_of(input, output)[tap] * scale(output);
                 }
             }
         });
-        packed
     }
 
     /// `write(panel, first column, width)` for each panel, in parallel.

@@ -70,7 +70,7 @@ impl Workspace {
 }
 
 /// Products of one pixel of the last layer: 16 taps × RGB.
-const TAP_COLUMNS: usize = 16 * OUTPUT_CHANNELS;
+pub(super) const TAP_COLUMNS: usize = 16 * OUTPUT_CHANNELS;
 
 impl GeneratorPlan {
     /// Packs the weights for the best instructions of this processor; `parameters` are not needed any more afterwards.

@@ -1,0 +1,59 @@
+//! Forward passes of the generator, a training step, and one slice from HU to colour, on all cores.
+#![expect(clippy::unwrap_used, reason = "a bench may fail")]
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use ct2rgb::model::cpu::GeneratorPlan;
+use ct2rgb::model::cpu::adam::{AdamStep, Moments};
+use ct2rgb::model::{Generator, GeneratorConfig, NormMode, Seed};
+
+fn main() {
+    divan::main();
+}
+
+fn config(base_channels: usize) -> GeneratorConfig {
+    GeneratorConfig { input_channels: 3, base_channels, norm: NormMode::Running }
+}
+
+fn noise(shape: &[usize]) -> Vec<f32> {
+    Seed(1).stream("picture").normals(shape.iter().product(), 0.0, 0.5)
+}
+
+/// (base channels, width and height of the picture).
+#[divan::bench(args = [(32, 256), (32, 512), (64, 256), (64, 512)], sample_count = 15)]
+fn forward(bencher: divan::Bencher<'_, '_>, (base_channels, size): (usize, usize)) {
+    let config = config(base_channels);
+    let plan = GeneratorPlan::new(config, &config.initialize(Seed(0), &Device::Cpu).unwrap()).unwrap();
+    let shape = [1, 3, size, size];
+    let ct = noise(&shape);
+    bencher.bench_local(|| plan.forward(&ct, shape).unwrap());
+}
+
+/// L1 and Adam on two pictures of 256².
+#[divan::bench(args = [32, 64], sample_count = 9)]
+fn training_step(bencher: divan::Bencher<'_, '_>, base_channels: usize) {
+    let config = config(base_channels);
+    let parameters = config.initialize(Seed(0), &Device::Cpu).unwrap().to_variables().unwrap();
+    let generator = Generator::new(config, parameters.clone()).unwrap();
+    let trained = parameters.trained().unwrap();
+    let mut moments: BTreeMap<_, _> =
+        trained.iter().map(|(name, var)| (name.clone(), Moments::zeros(var.elem_count()))).collect();
+    let shape = [2, 3, 256, 256];
+    let ct = Tensor::from_vec(noise(&shape), &shape, &Device::Cpu).unwrap();
+    let rgb_real = Tensor::from_vec(noise(&shape), &shape, &Device::Cpu).unwrap();
+    let mut dropout = Seed(0).stream("dropout");
+    let mut t = 0;
+    bencher.bench_local(|| {
+        let pass = generator.training_pass(&ct, &mut dropout).unwrap();
+        let loss = pass.rgb().sub(&rgb_real).unwrap().abs().unwrap().mean_all().unwrap();
+        let mut gradients = loss.backward().unwrap();
+        pass.backward(&generator, &mut gradients).unwrap();
+        t += 1;
+        let adam = AdamStep::new(t, 1e-4, [0.5, 0.999], 1e-8);
+        for (name, var) in &trained {
+            let gradient = gradients.remove(var).unwrap();
+            adam.apply(var, &gradient, moments.get_mut(name).unwrap()).unwrap();
+        }
+    });
+}
