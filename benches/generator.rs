@@ -35,10 +35,8 @@ fn forward(bencher: divan::Bencher<'_, '_>, (base_channels, size): (usize, usize
 fn training_step(bencher: divan::Bencher<'_, '_>, base_channels: usize) {
     let config = config(base_channels);
     let parameters = config.initialize(Seed(0), &Device::Cpu).unwrap().to_variables().unwrap();
-    let generator = Generator::new(config, parameters.clone()).unwrap();
-    let trained = parameters.trained().unwrap();
-    let mut moments: BTreeMap<_, _> =
-        trained.iter().map(|(name, var)| (name.clone(), Moments::zeros(var.elem_count()))).collect();
+    let generator = Generator::new(config, parameters).unwrap();
+    let mut moments = BTreeMap::new();
     let shape = [2, 3, 256, 256];
     let ct = Tensor::from_vec(noise(&shape), &shape, &Device::Cpu).unwrap();
     let rgb_real = Tensor::from_vec(noise(&shape), &shape, &Device::Cpu).unwrap();
@@ -48,12 +46,12 @@ fn training_step(bencher: divan::Bencher<'_, '_>, base_channels: usize) {
         let pass = generator.training_pass(&ct, &mut dropout).unwrap();
         let loss = pass.rgb().sub(&rgb_real).unwrap().abs().unwrap().mean_all().unwrap();
         let mut gradients = loss.backward().unwrap();
-        pass.backward(&generator, &mut gradients).unwrap();
         t += 1;
         let adam = AdamStep::new(t, 1e-4, [0.5, 0.999], 1e-8);
-        for (name, var) in &trained {
-            let gradient = gradients.remove(var).unwrap();
-            adam.apply(var, &gradient, moments.get_mut(name).unwrap()).unwrap();
-        }
+        let take = &mut |name: &str, weight: &Tensor, gradient: Tensor| {
+            let moments = moments.entry(name.to_owned()).or_insert_with(|| Moments::zeros(weight.elem_count()));
+            adam.apply(weight, &gradient, moments)
+        };
+        pass.backward_each(&generator, &mut gradients, take).unwrap();
     });
 }

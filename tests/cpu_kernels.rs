@@ -351,3 +351,28 @@ fn a_training_step_gives_the_same_bits_on_any_number_of_threads() {
     };
     assert_eq!(on(1), on(3), "one thread and three");
 }
+
+#[test]
+fn gradients_handed_over_one_by_one_are_the_same_and_let_the_weights_move() {
+    let config = GeneratorConfig { input_channels: 3, base_channels: 16, norm: NormMode::Running };
+    let gradients_of = |moves: bool| {
+        let parameters = config.initialize(Seed(4), &Device::Cpu).unwrap().to_variables().unwrap();
+        let generator = Generator::new(config, parameters.clone()).unwrap();
+        let pass = generator.training_pass(&random(&[1, 3, 256, 256], "ct"), &mut Seed(1).stream("dropout")).unwrap();
+        let mut gradients = pass.rgb().sqr().unwrap().mean_all().unwrap().backward().unwrap();
+        let mut all = std::collections::BTreeMap::new();
+        if moves {
+            pass.backward_each(&generator, &mut gradients, &mut |name, weight, gradient| {
+                all.insert(name.to_owned(), flat(&gradient));
+                Var::from_tensor(weight)?.set(&weight.zeros_like()?)
+            })
+            .unwrap();
+        } else {
+            pass.backward(&generator, &mut gradients).unwrap();
+            let trained = parameters.trained().unwrap();
+            all.extend(trained.into_iter().map(|(name, var)| (name, flat(gradients.get(&var).unwrap()))));
+        }
+        all
+    };
+    assert_eq!(gradients_of(true), gradients_of(false), "weights set to 0 while the gradients are handed over");
+}

@@ -77,10 +77,8 @@ pub fn bench_generator(request: &BenchRequest, row: impl FnMut(BenchRow) + Send)
 pub fn bench_train_step(request: &BenchRequest, row: impl FnMut(BenchRow) + Send) -> Result<()> {
     bench(request, "generator training step, L1 and Adam", row, |config, shape| {
         let parameters = config.initialize(Seed(0), &Device::Cpu)?.to_variables()?;
-        let generator = Generator::new(config, parameters.clone())?;
-        let trained = parameters.trained()?;
-        let mut moments = trained.iter().map(|(name, var)| (name.clone(), Moments::zeros(var.elem_count())));
-        let mut moments = moments.by_ref().collect::<BTreeMap<_, _>>();
+        let generator = Generator::new(config, parameters)?;
+        let mut moments = BTreeMap::new();
         let [count, _, rows, columns] = shape;
         let ct = Tensor::from_vec(picture(shape), &shape, &Device::Cpu)?;
         let rgb_real = Tensor::from_vec(picture([count, 3, rows, columns]), (count, 3, rows, columns), &Device::Cpu)?;
@@ -91,15 +89,12 @@ pub fn bench_train_step(request: &BenchRequest, row: impl FnMut(BenchRow) + Send
         let step = move || {
             let pass = generator.training_pass(&ct, &mut dropout)?;
             let mut gradients = pass.rgb().sub(&rgb_real)?.abs()?.mean_all()?.backward()?;
-            pass.backward(&generator, &mut gradients)?;
             t += 1;
             let adam = AdamStep::new(t, 1e-4, [0.5, 0.999], 1e-8);
-            for (name, var) in &trained {
-                if let (Some(gradient), Some(moments)) = (gradients.remove(var), moments.get_mut(name)) {
-                    adam.apply(var, &gradient, moments)?;
-                }
-            }
-            Ok(())
+            pass.backward_each(&generator, &mut gradients, &mut |name, weight, gradient| {
+                let moments = moments.entry(name.to_owned()).or_insert_with(|| Moments::zeros(weight.elem_count()));
+                adam.apply(weight, &gradient, moments)
+            })
         };
         Ok((flop, Box::new(step)))
     })

@@ -14,7 +14,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor};
 
 use super::blocks::{self, Block, HALVING, NormMode};
-use super::cpu::train::{TrainMemory, TrainTape, can_train};
+use super::cpu::train::{TakeGradient, TrainMemory, TrainTape, can_train};
 use super::parameters::{Parameters, TensorSpec};
 use super::seed::{RandomStream, Seed};
 
@@ -137,8 +137,35 @@ impl TrainingPass {
     /// Completes the gradients that `loss.backward()` gave with those of `generator`'s weights, which must be as they were.
     pub fn backward(self, generator: &Generator, gradients: &mut GradStore) -> Result<()> {
         match self {
-            Self::Kernels(tape) => tape.backward(&generator.config, &generator.parameters, gradients),
+            Self::Kernels(tape) => {
+                let mut all = Vec::new();
+                let take = &mut |_: &str, parameter: &Tensor, gradient: Tensor| {
+                    all.push((parameter.clone(), gradient));
+                    Ok(())
+                };
+                tape.backward(&generator.config, &generator.parameters, gradients, take)?;
+                for (parameter, gradient) in all {
+                    gradients.insert(&parameter, gradient);
+                }
+                Ok(())
+            }
             Self::Graph(_) => Ok(()),
+        }
+    }
+
+    /// Hands each gradient to `take(name, parameter, gradient)` as soon as the parameter may be moved, so that never all of
+    /// them are in memory. Not in the order of names.
+    pub fn backward_each(self, generator: &Generator, gradients: &mut GradStore, take: TakeGradient<'_>) -> Result<()> {
+        match self {
+            Self::Kernels(tape) => tape.backward(&generator.config, &generator.parameters, gradients, take),
+            Self::Graph(_) => {
+                for (name, variable) in generator.parameters.trained()? {
+                    if let Some(gradient) = gradients.remove(&variable) {
+                        take(&name, &variable, gradient)?;
+                    }
+                }
+                Ok(())
+            }
         }
     }
 }

@@ -6,6 +6,9 @@ use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, bail};
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
+use super::isa::Isa;
+use super::kernel::vectorized;
+
 /// Values that one task updates.
 const CHUNK: usize = 1 << 14;
 
@@ -88,15 +91,17 @@ impl InplaceOp2 for Update<'_> {
         };
         let mut moments = self.moments.borrow_mut();
         let Moments { mean, square } = &mut **moments;
-        let step = self.step;
+        let (step, isa) = (self.step, Isa::best());
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
         let weights = variable[start..end].par_chunks_mut(CHUNK).zip(gradient[from..to].par_chunks(CHUNK));
         weights.zip(moments).for_each(|((weights, gradient), (mean, square))| {
-            for (((w, g), m), s) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
-                *m = step.keep_mean * *m + step.take_mean * g;
-                *s = step.keep_square * *s + step.take_square * g * g;
-                *w -= step.rate * *m / ((*s * step.square_scale).sqrt() + step.epsilon);
-            }
+            vectorized(isa, || {
+                for (((w, g), m), s) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
+                    *m = step.keep_mean * *m + step.take_mean * g;
+                    *s = step.keep_square * *s + step.take_square * g * g;
+                    *w -= step.rate * *m / ((*s * step.square_scale).sqrt() + step.epsilon);
+                }
+            });
         });
         Ok(())
     }

@@ -26,10 +26,11 @@ impl Isa {
         let mut all = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx512f") {
+            let has_avx2 = std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma");
+            if has_avx2 && std::arch::is_x86_feature_detected!("avx512f") {
                 all.push(Self(Kind::Avx512));
             }
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            if has_avx2 {
                 all.push(Self(Kind::Avx2));
             }
         }
@@ -39,7 +40,8 @@ impl Isa {
 
     /// The best that this processor can run.
     pub fn best() -> Self {
-        Self::available()[0]
+        static BEST: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
+        *BEST.get_or_init(|| Self::available()[0])
     }
 
     /// The name that benches print.

@@ -107,6 +107,20 @@ trait Vector: Copy {
     unsafe fn fma(a: Self, b: Self, sum: Self) -> Self;
 }
 
+/// Runs `work`, compiled for the widest vectors of the processor as far as it is inlined: for loops over plain slices.
+#[inline(always)]
+pub fn vectorized<R>(isa: Isa, work: impl FnOnce() -> R) -> R {
+    match isa.kind() {
+        // SAFETY: an `Isa` of this kind exists only where the processor has the instructions.
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx512 => unsafe { x86::call_avx512(work) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Kind::Avx2 => unsafe { x86::call_avx2(work) },
+        Kind::Portable => work(),
+    }
+}
+
 /// Multiplies one block, tile by tile.
 pub fn multiply(isa: Isa, block: &Block<'_>) {
     debug_assert_eq!(block.panel.len() % block.panel_width, 0, "whole rows of the panel");
@@ -427,6 +441,16 @@ mod x86 {
     };
 
     use super::{Block, GradBlock, Vector, run, run_grad};
+
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    pub(super) fn call_avx512<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
+
+    #[target_feature(enable = "avx2,fma")]
+    pub(super) fn call_avx2<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
 
     #[target_feature(enable = "avx512f")]
     pub(super) unsafe fn multiply_avx512(block: &Block<'_>) {

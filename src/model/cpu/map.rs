@@ -3,6 +3,8 @@
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::ParallelSliceMut as _;
 
+use super::isa::Isa;
+use super::kernel::vectorized;
 use super::rows::RowMap;
 
 /// `[N, H + 2·border, W + 2·border, step]`; the border, and in each pixel what lies past the channels in use, is zero.
@@ -80,14 +82,14 @@ impl FeatureMap {
     /// Calls `write(line, pixels)` for the rows of all images, in parallel, without the border.
     pub fn for_each_line(&mut self, write: impl Fn(usize, &mut [f32]) + Sync) {
         let (step, border, height, width) = (self.step, self.border, self.height, self.width);
-        let (line_length, lines) = (self.step_y(), self.height + 2 * self.border);
+        let (line_length, lines, isa) = (self.step_y(), self.height + 2 * self.border, Isa::best());
         if line_length == 0 {
             return;
         }
         self.data.par_chunks_mut(line_length).enumerate().for_each(|(line, values)| {
             let (n, y) = (line / lines, (line % lines).wrapping_sub(border));
             if y < height {
-                write(n * height + y, &mut values[border * step..][..width * step]);
+                vectorized(isa, || write(n * height + y, &mut values[border * step..][..width * step]));
             }
         });
     }

@@ -1,6 +1,5 @@
 //! The backward half of a training step.
 
-use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor};
 
 use super::super::conv::{self, Weights};
@@ -14,6 +13,9 @@ use crate::model::blocks::LEAKY_SLOPE;
 use crate::model::generator::{DROPOUT_LEVELS, GeneratorConfig, LEVELS};
 use crate::model::parameters::Parameters;
 
+/// Receives the name of a parameter, the parameter and its gradient.
+pub type TakeGradient<'a> = &'a mut dyn FnMut(&str, &Tensor, Tensor) -> Result<()>;
+
 /// Takes the gradient of the answer back to every parameter.
 pub struct Backward<'a> {
     /// Structure.
@@ -22,8 +24,8 @@ pub struct Backward<'a> {
     pub parameters: &'a Parameters,
     /// Maps of the forward half.
     pub maps: &'a mut TrainMaps,
-    /// Where the gradients go.
-    pub gradients: &'a mut GradStore,
+    /// Where the gradients go, each as soon as it and its parameter are not needed any more.
+    pub take: TakeGradient<'a>,
 }
 
 impl Backward<'_> {
@@ -66,8 +68,7 @@ impl Backward<'_> {
             let bias = channel_sums(large);
             self.insert("up.0.conv.bias", bias)?;
         }
-        self.gradients.insert(weight, own);
-        Ok(())
+        (self.take)(&name, weight, own)
     }
 
     /// Gradient of the sums of `up.level`, from that of the first half of `joined[level − 1]`.
@@ -123,14 +124,14 @@ impl Backward<'_> {
 
     /// From the gradient of `down.level`'s sums to those of its weights and of its input.
     fn down(&mut self, level: usize) -> Result<()> {
-        let weight = self.parameters.get(&format!("down.{level}.conv.weight"))?;
+        let name = format!("down.{level}.conv.weight");
+        let weight = self.parameters.get(&name)?;
         let outputs = self.config.width(level);
         let TrainMaps { image, halved, halved_gradients, sum_gradients, packed, .. } = &mut *self.maps;
         let small = &sum_gradients[level];
         let Some(above) = level.checked_sub(1) else {
             let own = weight_gradient(image, small, packed, [self.config.input_channels, outputs])?;
-            self.gradients.insert(weight, own);
-            return Ok(());
+            return (self.take)(&name, weight, own);
         };
         let inputs = self.config.width(above);
         let own = weight_gradient(&halved[above], small, packed, [inputs, outputs])?;
@@ -146,14 +147,12 @@ impl Backward<'_> {
         })?;
         let weights = Weights { packed, bias: &vec![0.0; inputs] };
         conv::spread(small, Window::UNET, weights, &mut halved_gradients[above]);
-        self.gradients.insert(weight, own);
-        Ok(())
+        (self.take)(&name, weight, own)
     }
 
     fn insert(&mut self, name: &str, values: Vec<f32>) -> Result<()> {
         let parameter = self.parameters.get(name)?;
-        self.gradients.insert(parameter, Tensor::from_vec(values, parameter.dims(), &Device::Cpu)?);
-        Ok(())
+        (self.take)(name, parameter, Tensor::from_vec(values, parameter.dims(), &Device::Cpu)?)
     }
 
     fn insert_norm(&mut self, prefix: &str, [weight, bias]: [Vec<f32>; 2]) -> Result<()> {

@@ -20,6 +20,7 @@ use super::kernel::CHANNEL_BLOCK;
 use crate::model::generator::GeneratorConfig;
 use crate::model::parameters::Parameters;
 use crate::model::seed::RandomStream;
+pub use backward::TakeGradient;
 use maps::TrainMaps;
 
 /// Memory of training steps, shared by the clones of a generator.
@@ -67,21 +68,21 @@ impl TrainTape {
         &self.rgb
     }
 
-    /// Replaces the gradient of the answer in `gradients` by those of the parameters.
+    /// Takes the gradient of the answer out of `gradients`, and hands over those of the parameters.
     pub fn backward(
         mut self,
         config: &GeneratorConfig,
         parameters: &Parameters,
         gradients: &mut GradStore,
+        take: TakeGradient<'_>,
     ) -> Result<()> {
         let Some(gradient) = gradients.remove(&self.rgb) else {
             candle_core::bail!("generator: expected a loss that depends on the answer, got one without its gradient");
         };
         let gradient = gradient.contiguous()?;
         values::with_values(&gradient, |gradient| {
-            let mut backward = backward::Backward { config, parameters, maps: &mut self.maps, gradients };
-            // `GradStore` stays on this thread; each convolution enters the pool by itself.
-            backward.run(gradient)
+            // `take` stays on this thread; each convolution enters the pool by itself.
+            backward::Backward { config, parameters, maps: &mut self.maps, take }.run(gradient)
         })??;
         *self.memory.spare.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.maps);
         Ok(())

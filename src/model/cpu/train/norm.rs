@@ -2,6 +2,8 @@
 
 use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
+use super::super::isa::Isa;
+use super::super::kernel::vectorized;
 use super::super::map::FeatureMap;
 use crate::model::blocks::BATCH_NORM_EPSILON;
 
@@ -31,11 +33,12 @@ const SUM_PARTS: usize = 32;
 /// `add(line, sums)` for all rows; `count` sums.
 fn sums_over_lines(lines: usize, count: usize, add: impl Fn(usize, &mut [f32]) + Sync) -> Vec<f64> {
     let size = lines.div_ceil(SUM_PARTS).max(1);
+    let isa = Isa::best();
     let parts = (0..lines.div_ceil(size)).into_par_iter().map(|part| {
         let (mut total, mut of_line) = (vec![0.0_f64; count], vec![0.0_f32; count]);
         for line in part * size..((part + 1) * size).min(lines) {
             of_line.fill(0.0);
-            add(line, &mut of_line);
+            vectorized(isa, || add(line, &mut of_line));
             for (total, sum) in total.iter_mut().zip(&of_line) {
                 *total += f64::from(*sum);
             }
@@ -90,32 +93,34 @@ impl BatchStatistics {
             let (of_weight, of_bias) = sums.split_at_mut(channels);
             let pixels = z.line(line).chunks_exact(z.step).zip(gradient.line(line).chunks_exact(gradient.step));
             for (z, gradient) in pixels {
-                for c in 0..channels {
-                    of_weight[c] += gradient[c] * (z[c] - self.mean[c]) * self.inverse_deviation[c];
-                    of_bias[c] += gradient[c];
+                for (((sum, z), mean), gradient) in of_weight.iter_mut().zip(z).zip(&self.mean).zip(gradient) {
+                    *sum += gradient * (z - mean);
+                }
+                for (sum, gradient) in of_bias.iter_mut().zip(gradient) {
+                    *sum += gradient;
                 }
             }
         });
         let (of_weight, of_bias) = sums.split_at(channels);
+        let of_weight = of_weight.iter().zip(&self.inverse_deviation).map(|(sum, inverse)| sum * f64::from(*inverse));
+        let of_weight = of_weight.collect::<Vec<_>>();
         // gradient of z = w·i · (g − Σg / n − x̂ · Σ(g·x̂) / n) = a · g + b · z + c
         let pixels = z.pixels() as f64;
-        let coefficients = (0..channels).map(|c| {
-            let inverse = f64::from(self.inverse_deviation[c]);
-            let a = f64::from(weight[c]) * inverse;
-            let b = -a * of_weight[c] / pixels * inverse;
-            [a as f32, b as f32, (-a * of_bias[c] / pixels) as f32]
-        });
-        let coefficients = coefficients.collect::<Vec<_>>();
+        let inverse = |c: usize| f64::from(self.inverse_deviation[c]);
+        let a = (0..channels).map(|c| (f64::from(weight[c]) * inverse(c)) as f32).collect::<Vec<_>>();
+        let b = (0..channels).map(|c| (-f64::from(a[c]) * of_weight[c] / pixels * inverse(c)) as f32);
+        let c = (0..channels).map(|c| (-f64::from(a[c]) * of_bias[c] / pixels) as f32);
+        let (b, c) = (b.collect::<Vec<_>>(), c.collect::<Vec<_>>());
         let step = gradient.step;
         gradient.for_each_line(|line, pixels| {
             for (z, gradient) in z.line(line).chunks_exact(z.step).zip(pixels.chunks_exact_mut(step)) {
-                for (((gradient, z), mean), [a, b, c]) in gradient.iter_mut().zip(z).zip(&self.mean).zip(&coefficients)
-                {
+                let z = z.iter().zip(&self.mean).zip(a.iter().zip(&b).zip(&c));
+                for (gradient, ((z, mean), ((a, b), c))) in gradient.iter_mut().zip(z) {
                     *gradient = a * *gradient + b * (z - mean) + c;
                 }
             }
         });
-        [of_weight, of_bias].map(|sums| sums.iter().map(|&sum| sum as f32).collect())
+        [of_weight, of_bias.to_vec()].map(|sums| sums.iter().map(|&sum| sum as f32).collect())
     }
 }
 
