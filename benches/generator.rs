@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use ct2rgb::model::cpu::GeneratorPlan;
 use ct2rgb::model::cpu::adam::{AdamStep, Moments};
+use ct2rgb::model::cpu::train::Gradient;
 use ct2rgb::model::{Generator, GeneratorConfig, NormMode, Seed};
 
 fn main() {
@@ -48,9 +49,9 @@ fn training_step(bencher: divan::Bencher<'_, '_>, base_channels: usize) {
         let mut gradients = loss.backward().unwrap();
         t += 1;
         let adam = AdamStep::new(t, 1e-4, [0.5, 0.999], 1e-8);
-        let take = &mut |name: &str, weight: &Tensor, gradient: Tensor| {
+        let take = &mut |name: &str, weight: &Tensor, gradient: Gradient<'_>| {
             let moments = moments.entry(name.to_owned()).or_insert_with(|| Moments::zeros(weight.elem_count()));
-            adam.apply(weight, &gradient, moments)
+            adam.apply(weight, gradient, moments)
         };
         pass.backward_each(&generator, &mut gradients, take).unwrap();
     });

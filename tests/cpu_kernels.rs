@@ -363,7 +363,7 @@ fn gradients_handed_over_one_by_one_are_the_same_and_let_the_weights_move() {
         let mut all = std::collections::BTreeMap::new();
         if moves {
             pass.backward_each(&generator, &mut gradients, &mut |name, weight, gradient| {
-                all.insert(name.to_owned(), flat(&gradient));
+                all.insert(name.to_owned(), flat(&gradient.to_tensor(weight)?));
                 Var::from_tensor(weight)?.set(&weight.zeros_like()?)
             })
             .unwrap();

@@ -93,7 +93,7 @@ pub fn bench_train_step(request: &BenchRequest, row: impl FnMut(BenchRow) + Send
             let adam = AdamStep::new(t, 1e-4, [0.5, 0.999], 1e-8);
             pass.backward_each(&generator, &mut gradients, &mut |name, weight, gradient| {
                 let moments = moments.entry(name.to_owned()).or_insert_with(|| Moments::zeros(weight.elem_count()));
-                adam.apply(weight, &gradient, moments)
+                adam.apply(weight, gradient, moments)
             })
         };
         Ok((flop, Box::new(step)))

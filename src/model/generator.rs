@@ -14,7 +14,7 @@ use candle_core::backprop::GradStore;
 use candle_core::{Device, Result, Tensor};
 
 use super::blocks::{self, Block, HALVING, NormMode};
-use super::cpu::train::{TakeGradient, TrainMemory, TrainTape, can_train};
+use super::cpu::train::{Gradient, TakeGradient, TrainMemory, TrainTape, can_train};
 use super::parameters::{Parameters, TensorSpec};
 use super::seed::{RandomStream, Seed};
 
@@ -139,8 +139,8 @@ impl TrainingPass {
         match self {
             Self::Kernels(tape) => {
                 let mut all = Vec::new();
-                let take = &mut |_: &str, parameter: &Tensor, gradient: Tensor| {
-                    all.push((parameter.clone(), gradient));
+                let take = &mut |_: &str, parameter: &Tensor, gradient: Gradient<'_>| {
+                    all.push((parameter.clone(), gradient.to_tensor(parameter)?));
                     Ok(())
                 };
                 tape.backward(&generator.config, &generator.parameters, gradients, take)?;
@@ -161,7 +161,7 @@ impl TrainingPass {
             Self::Graph(_) => {
                 for (name, variable) in generator.parameters.trained()? {
                     if let Some(gradient) = gradients.remove(&variable) {
-                        take(&name, &variable, gradient)?;
+                        take(&name, &variable, Gradient::Tensor(&gradient))?;
                     }
                 }
                 Ok(())

@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp2, Layout, Result, Tensor, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Tensor, bail};
 use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
 use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use super::isa::Isa;
 use super::kernel::vectorized;
+use super::train::Gradient;
+use super::train::values::with_values;
 
 /// Values that one task updates.
 const CHUNK: usize = 1 << 14;
@@ -59,41 +61,47 @@ impl AdamStep {
     }
 
     /// Moves a variable on the processor against its gradient.
-    pub fn apply(&self, variable: &Tensor, gradient: &Tensor, moments: &mut Moments) -> Result<()> {
+    pub fn apply(&self, variable: &Tensor, gradient: Gradient<'_>, moments: &mut Moments) -> Result<()> {
+        match gradient {
+            Gradient::Values(values) => self.move_by(variable, values, moments),
+            Gradient::Tensor(tensor) => {
+                with_values(&tensor.contiguous()?, |values| self.move_by(variable, values, moments))?
+            }
+        }
+    }
+
+    fn move_by(&self, variable: &Tensor, gradient: &[f32], moments: &mut Moments) -> Result<()> {
         let count = variable.elem_count();
-        for (what, found) in
-            [("gradient", gradient.elem_count()), ("mean", moments.mean.len()), ("square", moments.square.len())]
-        {
+        let lengths = [("gradient", gradient.len()), ("mean", moments.mean.len()), ("square", moments.square.len())];
+        for (what, found) in lengths {
             if found != count {
                 bail!("adam: expected a {what} of {count} values, got {found}");
             }
         }
-        variable.inplace_op2(&gradient.contiguous()?, &Update { step: *self, moments: RefCell::new(moments) })
+        variable.inplace_op1(&Update { step: *self, gradient, moments: RefCell::new(moments) })
     }
 }
 
 struct Update<'a> {
     step: AdamStep,
+    gradient: &'a [f32],
     moments: RefCell<&'a mut Moments>,
 }
 
-impl InplaceOp2 for Update<'_> {
+impl InplaceOp1 for Update<'_> {
     fn name(&self) -> &'static str {
         "adam"
     }
 
-    fn cpu_fwd(&self, variable: &mut CpuStorage, vl: &Layout, gradient: &CpuStorage, gl: &Layout) -> Result<()> {
-        let (CpuStorage::F32(variable), CpuStorage::F32(gradient)) = (variable, gradient) else {
-            bail!("adam: expected f32");
-        };
-        let (Some((start, end)), Some((from, to))) = (vl.contiguous_offsets(), gl.contiguous_offsets()) else {
-            bail!("adam: expected contiguous tensors, got strides {:?} and {:?}", vl.stride(), gl.stride());
+    fn cpu_fwd(&self, variable: &mut CpuStorage, layout: &Layout) -> Result<()> {
+        let (CpuStorage::F32(variable), Some((start, end))) = (variable, layout.contiguous_offsets()) else {
+            bail!("adam: expected a contiguous f32 variable, got strides {:?}", layout.stride());
         };
         let mut moments = self.moments.borrow_mut();
         let Moments { mean, square } = &mut **moments;
         let (step, isa) = (self.step, Isa::best());
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
-        let weights = variable[start..end].par_chunks_mut(CHUNK).zip(gradient[from..to].par_chunks(CHUNK));
+        let weights = variable[start..end].par_chunks_mut(CHUNK).zip(self.gradient.par_chunks(CHUNK));
         weights.zip(moments).for_each(|((weights, gradient), (mean, square))| {
             vectorized(isa, || {
                 for (((w, g), m), s) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
@@ -120,7 +128,9 @@ mod tests {
         let mut moments = Moments::zeros(2);
         for t in 1..=3 {
             let gradient = variable.as_tensor().detach().affine(2.0, -2.0).unwrap();
-            AdamStep::new(t, 0.1, [0.5, 0.999], 1e-8).apply(&variable, &gradient, &mut moments).unwrap();
+            AdamStep::new(t, 0.1, [0.5, 0.999], 1e-8)
+                .apply(&variable, Gradient::Tensor(&gradient), &mut moments)
+                .unwrap();
         }
         let values = variable.to_vec1::<f32>().unwrap();
         // The moments without their correction for the start give 0.38 instead of 0.293.
@@ -131,7 +141,7 @@ mod tests {
     fn moments_of_another_size_are_refused() {
         let variable = Var::from_slice(&[0.0_f32, 3.0], 2, &Device::Cpu).unwrap();
         let step = AdamStep::new(1, 0.1, [0.5, 0.999], 1e-8);
-        let error = step.apply(&variable, variable.as_tensor(), &mut Moments::zeros(3)).unwrap_err().to_string();
+        let error = step.apply(&variable, Gradient::Values(&[1.0; 2]), &mut Moments::zeros(3)).unwrap_err().to_string();
         assert!(error.contains("expected a mean of 2 values, got 3"), "{error}");
     }
 }

@@ -51,9 +51,13 @@ const PASS_PIXELS: usize = 512;
 const TASK_TILES: usize = 8;
 
 /// Gradient of the weights of a convolution from `large` to `small`, given the gradient at `small` (or the input at `small`
-/// and the gradient at `large`, for a transposed one). Adds to `gradient`, whose rows are (tap, channel of `large`).
+/// and the gradient at `large`, for a transposed one). Replaces the values of `gradient`, whose rows are (tap, channel of `large`).
 pub fn weight_gradient(large: &FeatureMap, window: Window, small: &FeatureMap, gradient: &mut Packed) {
     let reads = convolution_reads(large, window, [small.height, small.width]);
+    if reads.segments.len() * reads.len < gradient.rows {
+        // Some taps meet only zeros around the picture.
+        gradient.data.fill(0.0);
+    }
     let lines = small.count * small.height;
     let pass_lines = (PASS_PIXELS / small.width.max(1)).max(1);
     let (isa, panel) = (gradient.isa, gradient.panel());
@@ -82,6 +86,7 @@ pub fn weight_gradient(large: &FeatureMap, window: Window, small: &FeatureMap, g
                 right_rows: small_rows,
                 lines: first..(first + pass_lines).min(lines),
                 panel_width,
+                is_added: first > 0,
             };
             block.left_rows.base += offset;
             block.right_rows.base += column;

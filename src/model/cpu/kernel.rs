@@ -262,7 +262,7 @@ unsafe fn tile<V: Vector, const MR: usize, const NV: usize>(
     }
 }
 
-/// Lines of two maps whose products are added up over the pixels: `out[i][j] += Σ left[pixel][i] · right[pixel][j]`.
+/// Lines of two maps whose products are added up over the pixels: `out[i][j] = Σ left[pixel][i] · right[pixel][j]`.
 pub struct GradBlock<'a> {
     /// Values that become rows of `out`.
     pub left: &'a [f32],
@@ -276,9 +276,11 @@ pub struct GradBlock<'a> {
     pub lines: std::ops::Range<usize>,
     /// 16 or 32 columns.
     pub panel_width: usize,
+    /// Whether sums start from what `out` holds, and not from 0.
+    pub is_added: bool,
 }
 
-/// Adds one block to `out`, whose length is a multiple of the panel's width.
+/// Adds one block to `out`, or writes it there; its length is a multiple of the panel's width.
 pub fn accumulate(isa: Isa, block: &GradBlock<'_>, out: &mut [f32]) {
     match isa.kind() {
         // SAFETY: an `Isa` of this kind exists only where the processor has the instructions.
@@ -366,9 +368,11 @@ unsafe fn grad_tile<V: Vector, const MR: usize, const NV: usize>(
     // SAFETY: the caller's promise, which `check_grad` verifies in debug builds.
     unsafe {
         let mut acc = [[V::zero(); NV]; MR];
-        for i in 0..MR {
-            for j in 0..NV {
-                acc[i][j] = V::load(tile.add((i * NV + j) * V::LANES));
+        if block.is_added {
+            for i in 0..MR {
+                for j in 0..NV {
+                    acc[i][j] = V::load(tile.add((i * NV + j) * V::LANES));
+                }
             }
         }
         let (left_step, right_step) = (block.left_rows.step_x, block.right_rows.step_x);

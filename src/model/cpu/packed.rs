@@ -96,8 +96,14 @@ impl Packed {
     /// The values as `[column][channel][tap]`, the way files have them; `taps` rows of `channels` each.
     pub fn to_kernel(&self, taps: usize, channels: usize, columns: usize) -> Vec<f32> {
         let mut kernel = vec![0.0; columns * channels * taps];
+        self.write_kernel(taps, channels, &mut kernel);
+        kernel
+    }
+
+    /// The same into memory for as many columns as are asked for.
+    pub fn write_kernel(&self, taps: usize, channels: usize, kernel: &mut [f32]) {
         if kernel.is_empty() {
-            return kernel;
+            return;
         }
         kernel.par_chunks_mut(self.panel() * channels * taps).enumerate().for_each(|(index, out)| {
             let (part, width) = (self.part(index), self.width(index));
@@ -117,7 +123,6 @@ impl Packed {
                 }
             }
         });
-        kernel
     }
 
     /// Rows are stored input channels, columns (tap, output channel): every product of a pixel with the kernel.

@@ -1,6 +1,6 @@
 //! The backward half of a training step.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 
 use super::super::conv::{self, Weights};
 use super::super::geometry::Window;
@@ -14,7 +14,26 @@ use crate::model::generator::{DROPOUT_LEVELS, GeneratorConfig, LEVELS};
 use crate::model::parameters::Parameters;
 
 /// Receives the name of a parameter, the parameter and its gradient.
-pub type TakeGradient<'a> = &'a mut dyn FnMut(&str, &Tensor, Tensor) -> Result<()>;
+pub type TakeGradient<'a> = &'a mut dyn FnMut(&str, &Tensor, Gradient<'_>) -> Result<()>;
+
+/// The gradient of a parameter, in the parameter's shape.
+#[derive(Clone, Copy, Debug)]
+pub enum Gradient<'a> {
+    /// On the processor, in memory that is used again for the next one.
+    Values(&'a [f32]),
+    /// Anywhere.
+    Tensor(&'a Tensor),
+}
+
+impl Gradient<'_> {
+    /// As a tensor like `parameter`.
+    pub fn to_tensor(self, parameter: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Values(values) => Tensor::from_slice(values, parameter.dims(), parameter.device()),
+            Self::Tensor(tensor) => Ok(tensor.clone()),
+        }
+    }
+}
 
 /// Takes the gradient of the answer back to every parameter.
 pub struct Backward<'a> {
@@ -49,9 +68,10 @@ impl Backward<'_> {
         let name = format!("up.{level}.conv.weight");
         let weight = self.parameters.get(&name)?;
         let (inputs, outputs) = self.config.up_widths(level);
-        let TrainMaps { rgb_gradient, sum_gradients, joined, joined_gradients, packed, .. } = &mut *self.maps;
+        let TrainMaps { rgb_gradient, sum_gradients, joined, joined_gradients, packed, kernel_gradient, .. } =
+            &mut *self.maps;
         let large = if level == 0 { &*rgb_gradient } else { &sum_gradients[level - 1] };
-        let own = weight_gradient(large, &joined[level], packed, [outputs, inputs])?;
+        weight_gradient([large, &joined[level]], packed, [outputs, inputs], kernel_gradient);
         with_values(weight, |data| {
             // Backwards the layer is a convolution with the same kernel.
             packed.refill(Kernel {
@@ -68,7 +88,7 @@ impl Backward<'_> {
             let bias = channel_sums(large);
             self.insert("up.0.conv.bias", bias)?;
         }
-        (self.take)(&name, weight, own)
+        (self.take)(&name, weight, Gradient::Values(&self.maps.kernel_gradient))
     }
 
     /// Gradient of the sums of `up.level`, from that of the first half of `joined[level − 1]`.
@@ -127,14 +147,14 @@ impl Backward<'_> {
         let name = format!("down.{level}.conv.weight");
         let weight = self.parameters.get(&name)?;
         let outputs = self.config.width(level);
-        let TrainMaps { image, halved, halved_gradients, sum_gradients, packed, .. } = &mut *self.maps;
+        let TrainMaps { image, halved, halved_gradients, sum_gradients, packed, kernel_gradient, .. } = &mut *self.maps;
         let small = &sum_gradients[level];
         let Some(above) = level.checked_sub(1) else {
-            let own = weight_gradient(image, small, packed, [self.config.input_channels, outputs])?;
-            return (self.take)(&name, weight, own);
+            weight_gradient([image, small], packed, [self.config.input_channels, outputs], kernel_gradient);
+            return (self.take)(&name, weight, Gradient::Values(kernel_gradient));
         };
         let inputs = self.config.width(above);
-        let own = weight_gradient(&halved[above], small, packed, [inputs, outputs])?;
+        weight_gradient([&halved[above], small], packed, [inputs, outputs], kernel_gradient);
         with_values(weight, |data| {
             // Backwards the layer is a transposed convolution with the same kernel.
             packed.refill(Kernel {
@@ -147,12 +167,12 @@ impl Backward<'_> {
         })?;
         let weights = Weights { packed, bias: &vec![0.0; inputs] };
         conv::spread(small, Window::UNET, weights, &mut halved_gradients[above]);
-        (self.take)(&name, weight, own)
+        (self.take)(&name, weight, Gradient::Values(&self.maps.kernel_gradient))
     }
 
     fn insert(&mut self, name: &str, values: Vec<f32>) -> Result<()> {
         let parameter = self.parameters.get(name)?;
-        (self.take)(name, parameter, Tensor::from_vec(values, parameter.dims(), &Device::Cpu)?)
+        (self.take)(name, parameter, Gradient::Values(&values))
     }
 
     fn insert_norm(&mut self, prefix: &str, [weight, bias]: [Vec<f32>; 2]) -> Result<()> {
@@ -198,18 +218,16 @@ fn norm_gradients(
     Ok(statistics.backward(sums, &weight, gradient))
 }
 
-/// Gradient of a kernel between `large` (first of `channels`) and `small` (second), `[second, first, 4, 4]`.
+/// Gradient of a kernel between a large map (first of `channels`) and a small one (second), `[second, first, 4, 4]`.
 fn weight_gradient(
-    large: &FeatureMap,
-    small: &FeatureMap,
+    [large, small]: [&FeatureMap; 2],
     packed: &mut Packed,
     channels: [usize; 2],
-) -> Result<Tensor> {
+    kernel_gradient: &mut Vec<f32>,
+) {
     let taps = Window::UNET.taps();
     packed.reshape(taps * channels[0], channels[1]);
-    packed.data.fill(0.0);
     conv::weight_gradient(large, Window::UNET, small, packed);
-    let [kh, kw] = Window::UNET.kernel;
-    let values = packed.to_kernel(taps, channels[0], channels[1]);
-    Tensor::from_vec(values, (channels[1], channels[0], kh, kw), &Device::Cpu)
+    kernel_gradient.resize(taps * channels[0] * channels[1], 0.0);
+    packed.write_kernel(taps, channels[0], kernel_gradient);
 }

@@ -40,6 +40,8 @@ pub struct TrainMaps {
     pub sum_gradients: Vec<FeatureMap>,
     /// Memory for packed weights.
     pub packed: Packed,
+    /// Memory for a kernel's gradient.
+    pub kernel_gradient: Vec<f32>,
 }
 
 impl TrainMaps {
@@ -72,6 +74,7 @@ impl TrainMaps {
             halved_gradients: upper.map(|level| map(level, 1, 0)).collect(),
             sum_gradients: (0..LEVELS).map(|level| map(level, 1, 1)).collect(),
             packed: Packed::zeros(0, 0, isa),
+            kernel_gradient: Vec::new(),
         }
     }
 }

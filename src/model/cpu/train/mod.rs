@@ -8,7 +8,7 @@ mod backward;
 mod forward;
 mod maps;
 mod norm;
-mod values;
+pub(super) mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ use super::kernel::CHANNEL_BLOCK;
 use crate::model::generator::GeneratorConfig;
 use crate::model::parameters::Parameters;
 use crate::model::seed::RandomStream;
-pub use backward::TakeGradient;
+pub use backward::{Gradient, TakeGradient};
 use maps::TrainMaps;
 
 /// Memory of training steps, shared by the clones of a generator.
