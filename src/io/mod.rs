@@ -7,6 +7,7 @@ mod dicom;
 mod files;
 mod nifti;
 mod recognise;
+mod stream;
 mod visible_human;
 
 use std::path::{Path, PathBuf};
