@@ -25,7 +25,7 @@ fn noise(shape: &[usize]) -> Vec<f32> {
 #[divan::bench(args = [(32, 256), (32, 512), (64, 256), (64, 512)], sample_count = 15)]
 fn forward(bencher: divan::Bencher<'_, '_>, (base_channels, size): (usize, usize)) {
     let config = config(base_channels);
-    let plan = GeneratorPlan::new(config, &config.initialize(Seed(0), &Device::Cpu).unwrap()).unwrap();
+    let plan = GeneratorPlan::new(config, config.initialize(Seed(0), &Device::Cpu).unwrap()).unwrap();
     let shape = [1, 3, size, size];
     let ct = noise(&shape);
     bencher.bench_local(|| plan.forward(&ct, shape).unwrap());

@@ -29,7 +29,7 @@ fn the_plan_answers_as_pytorch_did_whatever_the_instructions() {
     let file = SafeTensors::deserialize(PIPELINE).unwrap();
     let weights = GeneratorWeights::read(&WeightsSource::Bundled).unwrap();
     for isa in Isa::available() {
-        let plan = GeneratorPlan::with_isa(weights.config, &weights.parameters, isa).unwrap();
+        let plan = GeneratorPlan::with_isa(weights.config, weights.parameters.clone(), isa).unwrap();
         for slice in ["chest", "coarse_abdomen"] {
             let channels = floats(&file, &format!("{slice}.channels"));
             let rgb = plan.forward(&channels, [1, 3, 256, 256]).unwrap();
@@ -44,7 +44,7 @@ fn the_plan_answers_as_pytorch_did_whatever_the_instructions() {
 fn the_plan_agrees_with_the_layers_for_odd_widths_batches_and_oblong_pictures() {
     let config = GeneratorConfig { input_channels: 2, base_channels: 5, norm: NormMode::Running };
     let parameters = config.initialize(Seed(4), &Device::Cpu).unwrap();
-    let plan = GeneratorPlan::new(config, &parameters).unwrap();
+    let plan = GeneratorPlan::new(config, parameters.clone()).unwrap();
     let shape = [3, 2, 256, 512];
     let ct = Seed(6).stream("ct").normals(shape.iter().product(), 0.0, 0.5);
     let generator = Generator::new(config, parameters).unwrap();
@@ -60,7 +60,7 @@ fn the_plan_agrees_with_the_layers_for_odd_widths_batches_and_oblong_pictures() 
 #[test]
 fn the_plan_gives_the_same_bits_on_any_number_of_threads() {
     let config = GeneratorConfig { input_channels: 3, base_channels: 8, norm: NormMode::Running };
-    let plan = GeneratorPlan::new(config, &config.initialize(Seed(1), &Device::Cpu).unwrap()).unwrap();
+    let plan = GeneratorPlan::new(config, config.initialize(Seed(1), &Device::Cpu).unwrap()).unwrap();
     let ct = Seed(2).stream("ct").normals(3 * 256 * 256, 0.0, 0.5);
     let answer = |threads| on_threads(threads, || plan.forward(&ct, [1, 3, 256, 256]).unwrap());
     let alone = answer(1);
@@ -73,14 +73,14 @@ fn the_plan_gives_the_same_bits_on_any_number_of_threads() {
 fn the_plan_refuses_other_shapes_by_name() {
     let config = GeneratorConfig { input_channels: 3, base_channels: 1, norm: NormMode::Running };
     let parameters = config.initialize(Seed(1), &Device::Cpu).unwrap();
-    let plan = GeneratorPlan::new(config, &parameters).unwrap();
+    let plan = GeneratorPlan::new(config, parameters.clone()).unwrap();
     let message = |length, shape| plan.forward(&vec![0.0; length], shape).unwrap_err().to_string();
     let text = message(3 * 128 * 256, [1, 3, 128, 256]);
     assert!(text.contains("expected [N, 3, 256·k, 256·l], got [1, 3, 128, 256]"), "{text}");
     let text = message(7, [1, 3, 256, 256]);
     assert!(text.contains("expected [1, 3, 256, 256], got 7 values"), "{text}");
     let other = GeneratorConfig { base_channels: 2, ..config };
-    let text = GeneratorPlan::new(other, &parameters).unwrap_err().to_string();
+    let text = GeneratorPlan::new(other, parameters).unwrap_err().to_string();
     assert!(text.contains("down.0.conv.bias: expected shape [2], got [1]"), "{text}");
 }
 

@@ -66,7 +66,7 @@ type Work<'a> = (f64, Box<dyn FnMut() -> Result<()> + Send + 'a>);
 /// Times forward passes as the colorizer runs them; `row` gets each line as soon as it is known.
 pub fn bench_generator(request: &BenchRequest, row: impl FnMut(BenchRow) + Send) -> Result<()> {
     bench(request, "generator forward", row, |config, shape| {
-        let plan = GeneratorPlan::new(config, &config.initialize(Seed(0), &Device::Cpu)?)?;
+        let plan = GeneratorPlan::new(config, config.initialize(Seed(0), &Device::Cpu)?)?;
         let ct = picture(shape);
         let flop = shape[0] as f64 * GeneratorPlan::flop(&config, [shape[2], shape[3]]);
         Ok((flop, Box::new(move || plan.forward(&ct, shape).map(drop))))

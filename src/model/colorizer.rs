@@ -11,7 +11,8 @@ use super::blocks::NormMode;
 use super::card::WeightsCard;
 use super::cpu::GeneratorPlan;
 use super::device::{DeviceChoice, OpenDevice};
-use super::generator::{Generator, OUTPUT_CHANNELS};
+use super::generator::{Generator, GeneratorConfig, OUTPUT_CHANNELS};
+use super::parameters::Parameters;
 use super::weights::{GeneratorWeights, WeightsSource};
 use crate::preprocess::{EdgeRanges, Prepared, Recipe};
 use crate::volume::{ColorSlice, CtSlice};
@@ -26,11 +27,13 @@ enum Network {
 }
 
 impl Network {
-    fn new(weights: &GeneratorWeights, device: &OpenDevice) -> candle_core::Result<Self> {
-        if device.device().is_cpu() && weights.config.norm == NormMode::Running {
-            return Ok(Self::Plan(Box::new(GeneratorPlan::new(weights.config, &weights.parameters)?)));
+    /// Lets go of `parameters` as it goes: they may be a gigabyte.
+    fn new(config: GeneratorConfig, parameters: Parameters, device: &OpenDevice) -> candle_core::Result<Self> {
+        let parameters = parameters.into_device(device.device())?;
+        if device.device().is_cpu() && config.norm == NormMode::Running {
+            return Ok(Self::Plan(Box::new(GeneratorPlan::new(config, parameters)?)));
         }
-        Ok(Self::Layers(weights.generator(device.device())?))
+        Ok(Self::Layers(Generator::new(config, parameters)?))
     }
 }
 
@@ -54,13 +57,15 @@ impl Colorizer {
             };
             ModelError::Weights { path, source: Box::new(error) }
         })?;
-        Self::from_weights(&weights, device)
+        let device = OpenDevice::open(device)?;
+        let network = Network::new(weights.config, weights.parameters, &device)?;
+        Ok(Self { card: Arc::new(weights.card), recipe: weights.recipe, device, network })
     }
 
     /// Puts weights that are in memory (a training's, say) on a device.
     pub fn from_weights(weights: &GeneratorWeights, device: DeviceChoice) -> Result<Self, ModelError> {
         let device = OpenDevice::open(device)?;
-        let network = Network::new(weights, &device)?;
+        let network = Network::new(weights.config, weights.parameters.clone(), &device)?;
         Ok(Self { card: Arc::new(weights.card.clone()), recipe: weights.recipe.clone(), device, network })
     }
 

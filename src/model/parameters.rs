@@ -75,6 +75,11 @@ impl Parameters {
         self.tensors.insert(name.into(), tensor);
     }
 
+    /// Takes the tensor with this name out, so that its memory can be freed.
+    pub fn remove(&mut self, name: &str) -> Result<Tensor> {
+        self.tensors.remove(name).ok_or_else(|| candle_core::Error::CannotFindTensor { path: name.to_owned() })
+    }
+
     /// The tensor with this name.
     pub fn get(&self, name: &str) -> Result<&Tensor> {
         self.tensors.get(name).ok_or_else(|| candle_core::Error::CannotFindTensor { path: name.to_owned() })
@@ -122,6 +127,15 @@ impl Parameters {
     /// A copy in f32 on another device (the same tensors when they are there already).
     pub fn to_device(&self, device: &Device) -> Result<Self> {
         self.map(|tensor| tensor.detach().to_dtype(DType::F32)?.to_device(device))
+    }
+
+    /// Moves to another device, in f32, tensor by tensor.
+    pub fn into_device(self, device: &Device) -> Result<Self> {
+        let tensors = self
+            .tensors
+            .into_iter()
+            .map(|(name, tensor)| Ok((name, tensor.detach().to_dtype(DType::F32)?.to_device(device)?)));
+        Ok(Self { tensors: tensors.collect::<Result<_>>()? })
     }
 
     /// The same tensors under their name without `prefix`; others are left out.

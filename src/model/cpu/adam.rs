@@ -9,7 +9,7 @@ use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 use super::isa::Isa;
 use super::kernel::vectorized;
 use super::train::Gradient;
-use super::train::values::with_values;
+use super::values::with_values;
 
 /// Values that one task updates.
 const CHUNK: usize = 1 << 14;

@@ -23,6 +23,7 @@ mod product;
 mod rgb;
 mod rows;
 pub mod train;
+mod values;
 
 pub use isa::Isa;
 pub use plan::GeneratorPlan;

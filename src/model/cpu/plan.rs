@@ -19,6 +19,7 @@ use super::map::FeatureMap;
 use super::packed::{Kernel, Packed, Stored};
 use super::product::{Product, run};
 use super::rgb::add_taps;
+use super::values::with_values;
 use crate::model::blocks::{BATCH_NORM_EPSILON, LEAKY_SLOPE};
 use crate::model::generator::{GeneratorConfig, LEVELS, OUTPUT_CHANNELS, SMALLEST_SIZE};
 use crate::model::parameters::Parameters;
@@ -73,16 +74,18 @@ impl Workspace {
 pub(super) const TAP_COLUMNS: usize = 16 * OUTPUT_CHANNELS;
 
 impl GeneratorPlan {
-    /// Packs the weights for the best instructions of this processor; `parameters` are not needed any more afterwards.
-    pub fn new(config: GeneratorConfig, parameters: &Parameters) -> Result<Self> {
+    /// Packs the weights for the best instructions of this processor. Each tensor of `parameters` is let go as soon as it is
+    /// packed, so that no more than one is in memory twice.
+    pub fn new(config: GeneratorConfig, parameters: Parameters) -> Result<Self> {
         Self::with_isa(config, parameters, Isa::best())
     }
 
     /// The same for given instructions.
-    pub fn with_isa(config: GeneratorConfig, parameters: &Parameters, isa: Isa) -> Result<Self> {
+    pub fn with_isa(config: GeneratorConfig, mut parameters: Parameters, isa: Isa) -> Result<Self> {
         parameters.check(&config.tensors())?;
-        let down = (0..LEVELS).map(|level| down_layer(isa, &config, parameters, level)).collect::<Result<_>>()?;
-        let up = (0..LEVELS).map(|level| up_layer(isa, &config, parameters, level)).collect::<Result<_>>()?;
+        let down = (0..LEVELS).map(|level| down_layer(isa, &config, &mut parameters, level));
+        let down = down.collect::<Result<_>>()?;
+        let up = (0..LEVELS).map(|level| up_layer(isa, &config, &mut parameters, level)).collect::<Result<_>>()?;
         Ok(Self { isa, config, down, up, spare: Mutex::new(None) })
     }
 
@@ -217,7 +220,7 @@ fn padded(mut bias: Vec<f32>) -> Vec<f32> {
     bias
 }
 
-fn down_layer(isa: Isa, config: &GeneratorConfig, parameters: &Parameters, level: usize) -> Result<Layer> {
+fn down_layer(isa: Isa, config: &GeneratorConfig, parameters: &mut Parameters, level: usize) -> Result<Layer> {
     let prefix = format!("down.{level}");
     let outputs = config.width(level);
     let (scale, shift) = scale_and_shift(parameters, &prefix, outputs)?;
@@ -225,21 +228,28 @@ fn down_layer(isa: Isa, config: &GeneratorConfig, parameters: &Parameters, level
         None => (config.input_channels, Stored::dense(config.input_channels)),
         Some(above) => (config.width(above), Stored::in_blocks(&[config.width(above)])),
     };
-    let data = parameters.get(&format!("{prefix}.conv.weight"))?.flatten_all()?.to_vec1::<f32>()?;
-    let kernel = Kernel { data: &data, taps: Window::UNET.taps(), inputs, outputs, is_input_outer: false };
-    Ok(Layer { weights: Packed::from_kernel(isa, kernel, &stored, &scale), bias: padded(shift) })
+    let weight = parameters.remove(&format!("{prefix}.conv.weight"))?.contiguous()?;
+    let weights = with_values(&weight, |data| {
+        let kernel = Kernel { data, taps: Window::UNET.taps(), inputs, outputs, is_input_outer: false };
+        Packed::from_kernel(isa, kernel, &stored, &scale)
+    })?;
+    Ok(Layer { weights, bias: padded(shift) })
 }
 
-fn up_layer(isa: Isa, config: &GeneratorConfig, parameters: &Parameters, level: usize) -> Result<Layer> {
+fn up_layer(isa: Isa, config: &GeneratorConfig, parameters: &mut Parameters, level: usize) -> Result<Layer> {
     let prefix = format!("up.{level}");
     let (inputs, outputs) = config.up_widths(level);
     let (scale, shift) = scale_and_shift(parameters, &prefix, outputs)?;
     let width = config.width(level);
     let stored = Stored::in_blocks(&vec![width; inputs / width]);
-    let data = parameters.get(&format!("{prefix}.conv.weight"))?.flatten_all()?.to_vec1::<f32>()?;
-    let kernel = Kernel { data: &data, taps: Window::UNET.taps(), inputs, outputs, is_input_outer: true };
-    if level == 0 {
-        return Ok(Layer { weights: Packed::from_kernel_by_taps(isa, kernel, &stored, &scale), bias: shift });
-    }
-    Ok(Layer { weights: Packed::from_kernel(isa, kernel, &stored, &scale), bias: padded(shift) })
+    let weight = parameters.remove(&format!("{prefix}.conv.weight"))?.contiguous()?;
+    let weights = with_values(&weight, |data| {
+        let kernel = Kernel { data, taps: Window::UNET.taps(), inputs, outputs, is_input_outer: true };
+        match level {
+            0 => Packed::from_kernel_by_taps(isa, kernel, &stored, &scale),
+            _ => Packed::from_kernel(isa, kernel, &stored, &scale),
+        }
+    })?;
+    let bias = if level == 0 { shift } else { padded(shift) };
+    Ok(Layer { weights, bias })
 }

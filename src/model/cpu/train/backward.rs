@@ -6,9 +6,9 @@ use super::super::conv::{self, Weights};
 use super::super::geometry::Window;
 use super::super::map::FeatureMap;
 use super::super::packed::{Kernel, Packed};
+use super::super::values::{vector, with_values};
 use super::maps::TrainMaps;
 use super::norm::{BatchStatistics, channel_sums};
-use super::values::{vector, with_values};
 use crate::model::blocks::LEAKY_SLOPE;
 use crate::model::generator::{DROPOUT_LEVELS, GeneratorConfig, LEVELS};
 use crate::model::parameters::Parameters;
@@ -86,7 +86,7 @@ impl Backward<'_> {
         conv::convolve(large, Window::UNET, weights, &mut joined_gradients[level]);
         if level == 0 {
             let bias = channel_sums(large);
-            self.insert("up.0.conv.bias", bias)?;
+            self.insert("up.0.conv.bias", &bias)?;
         }
         (self.take)(&name, weight, Gradient::Values(&self.maps.kernel_gradient))
     }
@@ -135,7 +135,7 @@ impl Backward<'_> {
         let prefix = format!("down.{level}");
         if level == 0 || level + 1 == LEVELS {
             let bias = channel_sums(&maps.sum_gradients[level]);
-            return self.insert(&format!("{prefix}.conv.bias"), bias);
+            return self.insert(&format!("{prefix}.conv.bias"), &bias);
         }
         let sums = (&maps.down_sums[level], &maps.down_statistics[level]);
         let gradients = norm_gradients(self.parameters, &prefix, sums, &mut maps.sum_gradients[level])?;
@@ -170,14 +170,14 @@ impl Backward<'_> {
         (self.take)(&name, weight, Gradient::Values(&self.maps.kernel_gradient))
     }
 
-    fn insert(&mut self, name: &str, values: Vec<f32>) -> Result<()> {
+    fn insert(&mut self, name: &str, values: &[f32]) -> Result<()> {
         let parameter = self.parameters.get(name)?;
-        (self.take)(name, parameter, Gradient::Values(&values))
+        (self.take)(name, parameter, Gradient::Values(values))
     }
 
     fn insert_norm(&mut self, prefix: &str, [weight, bias]: [Vec<f32>; 2]) -> Result<()> {
-        self.insert(&format!("{prefix}.norm.weight"), weight)?;
-        self.insert(&format!("{prefix}.norm.bias"), bias)
+        self.insert(&format!("{prefix}.norm.weight"), &weight)?;
+        self.insert(&format!("{prefix}.norm.bias"), &bias)
     }
 }
 

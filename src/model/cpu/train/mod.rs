@@ -8,7 +8,6 @@ mod backward;
 mod forward;
 mod maps;
 mod norm;
-pub(super) mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,6 +16,7 @@ use candle_core::{Result, Tensor};
 
 use super::isa::Isa;
 use super::kernel::CHANNEL_BLOCK;
+use super::values::with_values;
 use crate::model::generator::GeneratorConfig;
 use crate::model::parameters::Parameters;
 use crate::model::seed::RandomStream;
@@ -58,7 +58,7 @@ impl TrainTape {
         let spare = spare.filter(|maps| maps.size == size);
         let mut maps = spare.unwrap_or_else(|| Box::new(TrainMaps::new(config, size, Isa::best())));
         let ct = forward::planes(ct)?;
-        values::with_values(&ct, |ct| rayon::scope(|_| forward::forward(config, parameters, &mut maps, ct, dropout)))??;
+        with_values(&ct, |ct| rayon::scope(|_| forward::forward(config, parameters, &mut maps, ct, dropout)))??;
         let rgb = forward::rgb_variable(&maps)?.into_inner();
         Ok(Self { memory: memory.clone(), maps, rgb })
     }
@@ -80,7 +80,7 @@ impl TrainTape {
             candle_core::bail!("generator: expected a loss that depends on the answer, got one without its gradient");
         };
         let gradient = gradient.contiguous()?;
-        values::with_values(&gradient, |gradient| {
+        with_values(&gradient, |gradient| {
             // `take` stays on this thread; each convolution enters the pool by itself.
             backward::Backward { config, parameters, maps: &mut self.maps, take }.run(gradient)
         })??;
