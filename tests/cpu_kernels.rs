@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of a test may fail the test")]
 
 use candle_core::{Device, Tensor, Var};
+use ct2rgb::model::bench::{BenchRequest, bench_generator, bench_train_step};
 use ct2rgb::model::blocks::{self, Stride};
 use ct2rgb::model::cpu::{GeneratorPlan, Isa};
 use ct2rgb::model::{Generator, GeneratorConfig, GeneratorWeights, NormMode, Seed, TrainingPass, WeightsSource};
@@ -375,4 +376,20 @@ fn gradients_handed_over_one_by_one_are_the_same_and_let_the_weights_move() {
         all
     };
     assert_eq!(gradients_of(true), gradients_of(false), "weights set to 0 while the gradients are handed over");
+}
+
+#[test]
+fn the_bench_gives_a_line_for_each_width_size_and_batch() {
+    let request =
+        BenchRequest { base_channels: vec![1, 2], sizes: vec![256], batches: vec![1, 2], threads: 1, runs: 1 };
+    for bench in [bench_generator, bench_train_step] {
+        let mut rows = Vec::new();
+        bench(&request, &mut |row| rows.push(row)).unwrap();
+        let shapes = rows.iter().map(|row| (row.base_channels, row.batch, row.threads)).collect::<Vec<_>>();
+        assert_eq!(shapes, [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 1)], "lines");
+        for row in rows {
+            assert!(row.least_secs > 0.0 && row.median_secs >= row.least_secs, "times of {row:?}");
+            assert!(row.peak_share > 0.0 && row.peak_gflop_per_sec > 0.0, "rates of {row:?}");
+        }
+    }
 }

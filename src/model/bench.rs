@@ -13,24 +13,23 @@ use super::generator::{Generator, GeneratorConfig};
 use super::seed::Seed;
 
 /// What to time.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct BenchRequest {
     /// Base channels, each with every size and batch.
+    #[arg(long, value_delimiter = ',', default_values_t = [16, 32, 64, 128])]
     pub base_channels: Vec<usize>,
     /// Width and height of the picture: multiples of 256.
+    #[arg(long, value_delimiter = ',', default_values_t = [256, 512])]
     pub sizes: Vec<usize>,
     /// Pictures at a time.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
     pub batches: Vec<usize>,
     /// Threads; 0 for one on each core.
+    #[arg(long, default_value_t = 0)]
     pub threads: usize,
     /// Timed runs of each; the median and the least of them are given.
+    #[arg(long, default_value_t = 7)]
     pub runs: usize,
-}
-
-impl Default for BenchRequest {
-    fn default() -> Self {
-        Self { base_channels: vec![16, 32, 64, 128], sizes: vec![256, 512], batches: vec![1, 2], threads: 0, runs: 7 }
-    }
 }
 
 /// One line of the answer.
@@ -64,7 +63,7 @@ pub struct BenchRow {
 type Work<'a> = (f64, Box<dyn FnMut() -> Result<()> + Send + 'a>);
 
 /// Times forward passes as the colorizer runs them; `row` gets each line as soon as it is known.
-pub fn bench_generator(request: &BenchRequest, row: impl FnMut(BenchRow) + Send) -> Result<()> {
+pub fn bench_generator(request: &BenchRequest, row: &mut (dyn FnMut(BenchRow) + Send)) -> Result<()> {
     bench(request, "generator forward", row, |config, shape| {
         let plan = GeneratorPlan::new(config, config.initialize(Seed(0), &Device::Cpu)?)?;
         let ct = picture(shape);
@@ -74,7 +73,7 @@ pub fn bench_generator(request: &BenchRequest, row: impl FnMut(BenchRow) + Send)
 }
 
 /// Times training steps of the generator alone: L1 loss and Adam.
-pub fn bench_train_step(request: &BenchRequest, row: impl FnMut(BenchRow) + Send) -> Result<()> {
+pub fn bench_train_step(request: &BenchRequest, row: &mut (dyn FnMut(BenchRow) + Send)) -> Result<()> {
     bench(request, "generator training step, L1 and Adam", row, |config, shape| {
         let parameters = config.initialize(Seed(0), &Device::Cpu)?.to_variables()?;
         let generator = Generator::new(config, parameters)?;
@@ -108,7 +107,7 @@ fn picture(shape: [usize; 4]) -> Vec<f32> {
 fn bench<'a>(
     request: &BenchRequest,
     what: &'static str,
-    mut row: impl FnMut(BenchRow) + Send,
+    row: &mut (dyn FnMut(BenchRow) + Send),
     prepare: impl Fn(GeneratorConfig, [usize; 4]) -> Result<Work<'a>> + Sync,
 ) -> Result<()> {
     let pool =
