@@ -379,14 +379,13 @@ fn gradients_handed_over_one_by_one_are_the_same_and_let_the_weights_move() {
 }
 
 #[test]
-fn the_bench_gives_a_line_for_each_width_size_and_batch() {
-    let request =
-        BenchRequest { base_channels: vec![1, 2], sizes: vec![256], batches: vec![1, 2], threads: 1, runs: 1 };
+fn the_bench_gives_a_line_for_each_width() {
+    let request = BenchRequest { base_channels: vec![1, 2], sizes: vec![256], batches: vec![1], threads: 1, runs: 1 };
     for bench in [bench_generator, bench_train_step] {
         let mut rows = Vec::new();
         bench(&request, &mut |row| rows.push(row)).unwrap();
         let shapes = rows.iter().map(|row| (row.base_channels, row.batch, row.threads)).collect::<Vec<_>>();
-        assert_eq!(shapes, [(1, 1, 1), (1, 2, 1), (2, 1, 1), (2, 2, 1)], "lines");
+        assert_eq!(shapes, [(1, 1, 1), (2, 1, 1)], "lines");
         for row in rows {
             assert!(row.least_secs > 0.0 && row.median_secs >= row.least_secs, "times of {row:?}");
             assert!(row.peak_share > 0.0 && row.peak_gflop_per_sec > 0.0, "rates of {row:?}");

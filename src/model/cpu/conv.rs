@@ -94,3 +94,51 @@ pub fn weight_gradient(large: &FeatureMap, window: Window, small: &FeatureMap, g
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::isa::Isa;
+    use super::super::packed::{Kernel, Stored};
+    use super::*;
+    use crate::model::seed::Seed;
+
+    fn random(count: usize, name: &str) -> Vec<f32> {
+        Seed(2).stream(name).normals(count, 0.0, 1.0)
+    }
+
+    fn map(shape: [usize; 4], border: usize, name: &str) -> FeatureMap {
+        let mut map = FeatureMap::zeros(shape, border);
+        map.fill_from_planes(&random(shape.iter().product(), name), shape[1]);
+        map
+    }
+
+    /// A convolution, a transposed one and a weight gradient between maps of 9×7 and 4×3 pixels.
+    fn all(isa: Isa) -> [Vec<f32>; 3] {
+        let (window, taps) = (Window { kernel: [4, 4], stride: 2, padding: 1 }, 16);
+        let (large, small) = (map([2, 21, 9, 7], 1, "large"), map([2, 48, 4, 3], 2, "small"));
+        let data = random(48 * 21 * taps, "kernel");
+        let kernel = Kernel { data: &data, taps, inputs: 21, outputs: 48, is_input_outer: false };
+        let packed = Packed::from_kernel(isa, kernel, &Stored::dense(21), &[1.0; 48]);
+        let mut convolved = FeatureMap::zeros([2, 48, 4, 3], 0);
+        convolve(&large, window, Weights { packed: &packed, bias: &[0.5; 48] }, &mut convolved);
+        let kernel = Kernel { data: &data, taps, inputs: 48, outputs: 21, is_input_outer: true };
+        let packed = Packed::from_kernel(isa, kernel, &Stored::dense(48), &[1.0; 21]);
+        let mut spread_out = FeatureMap::zeros([2, 32, 9, 7], 0);
+        spread(&small, window, Weights { packed: &packed, bias: &[0.5; 32] }, &mut spread_out);
+        let mut gradient = Packed::zeros(taps * 21, 48, isa);
+        weight_gradient(&large, window, &small, &mut gradient);
+        [convolved.to_planes(48), spread_out.to_planes(21), gradient.to_kernel(taps, 21, 48)]
+    }
+
+    #[test]
+    fn all_instruction_sets_give_the_same_within_rounding() {
+        let best = all(Isa::best());
+        for isa in Isa::available() {
+            for (index, (found, expected)) in all(isa).iter().zip(&best).enumerate() {
+                let difference = found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                // Sums of 336 products of about 1, in another order or with another rounding.
+                assert!(difference < 2e-4, "{}, operation {index}: off by {difference}", isa.name());
+            }
+        }
+    }
+}
