@@ -103,13 +103,17 @@ impl InplaceOp1 for Update<'_> {
         let moments = mean.par_chunks_mut(CHUNK).zip(square.par_chunks_mut(CHUNK));
         let weights = variable[start..end].par_chunks_mut(CHUNK).zip(self.gradient.par_chunks(CHUNK));
         weights.zip(moments).for_each(|((weights, gradient), (mean, square))| {
-            vectorized(isa, || {
-                for (((w, g), m), s) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
-                    *m = step.keep_mean * *m + step.take_mean * g;
-                    *s = step.keep_square * *s + step.take_square * g * g;
-                    *w -= step.rate * *m / ((*s * step.square_scale).sqrt() + step.epsilon);
-                }
-            });
+            vectorized(
+                isa,
+                #[inline(always)]
+                || {
+                    for (((w, g), m), s) in weights.iter_mut().zip(gradient).zip(mean).zip(square) {
+                        *m = step.keep_mean * *m + step.take_mean * g;
+                        *s = step.keep_square * *s + step.take_square * g * g;
+                        *w -= step.rate * *m / ((*s * step.square_scale).sqrt() + step.epsilon);
+                    }
+                },
+            );
         });
         Ok(())
     }

@@ -107,7 +107,8 @@ trait Vector: Copy {
     unsafe fn fma(a: Self, b: Self, sum: Self) -> Self;
 }
 
-/// Runs `work`, compiled for the widest vectors of the processor as far as it is inlined: for loops over plain slices.
+/// Runs `work`, compiled for the widest vectors of the processor as far as it is inlined: for loops over plain slices, in
+/// closures that are always inlined.
 #[inline(always)]
 pub fn vectorized<R>(isa: Isa, work: impl FnOnce() -> R) -> R {
     match isa.kind() {

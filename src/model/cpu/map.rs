@@ -89,7 +89,11 @@ impl FeatureMap {
         self.data.par_chunks_mut(line_length).enumerate().for_each(|(line, values)| {
             let (n, y) = (line / lines, (line % lines).wrapping_sub(border));
             if y < height {
-                vectorized(isa, || write(n * height + y, &mut values[border * step..][..width * step]));
+                vectorized(
+                    isa,
+                    #[inline(always)]
+                    || write(n * height + y, &mut values[border * step..][..width * step]),
+                );
             }
         });
     }

@@ -98,15 +98,19 @@ impl Backward<'_> {
         let factor = if DROPOUT_LEVELS.contains(&level) { 2.0 } else { 1.0 };
         let (joined, from, target) = (&joined[grid], &joined_gradients[grid], &mut sum_gradients[grid]);
         let (step, channels) = (target.step, target.channels);
-        target.for_each_line(|line, pixels| {
-            let inputs = joined.line(line).chunks_exact(joined.step).zip(from.line(line).chunks_exact(from.step));
-            for (out, (joined, from)) in pixels.chunks_exact_mut(step).zip(inputs) {
-                for ((out, joined), from) in out[..channels].iter_mut().zip(joined).zip(from) {
-                    // What dropout set to 0 is not positive; what it kept, it doubled.
-                    *out = if *joined > 0.0 { factor * from } else { 0.0 };
+        target.for_each_line(
+            #[inline(always)]
+            |line, pixels| {
+                let inputs = joined.line(line).chunks_exact(joined.step).zip(from.line(line).chunks_exact(from.step));
+                for (out, (joined, from)) in pixels.chunks_exact_mut(step).zip(inputs) {
+                    for ((out, joined), from) in out[..channels].iter_mut().zip(joined).zip(from) {
+                        // What dropout set to 0 is not positive; what it kept, it doubled.
+                        let value = factor * from;
+                        *out = if *joined > 0.0 { value } else { 0.0 };
+                    }
                 }
-            }
-        });
+            },
+        );
         let gradients = norm_gradients(
             self.parameters,
             &format!("up.{level}"),
@@ -124,14 +128,18 @@ impl Backward<'_> {
         let (step, channels) = (target.step, target.channels);
         let first = joined.channels - channels;
         let from_down = maps.halved_gradients.get(level);
-        target.for_each_line(|line, pixels| {
-            let skips = joined.line(line).chunks_exact(joined.step).zip(from_up.line(line).chunks_exact(from_up.step));
-            for (x, (out, (joined, from_up))) in pixels.chunks_exact_mut(step).zip(skips).enumerate() {
-                let (out, joined, from_up) = (&mut out[..channels], &joined[first..], &from_up[first..]);
-                let from_down = from_down.map(|map| &map.line(line)[x * map.step..][..channels]);
-                skip_gradient(out, joined, [Some(from_up), from_down]);
-            }
-        });
+        target.for_each_line(
+            #[inline(always)]
+            |line, pixels| {
+                let skips =
+                    joined.line(line).chunks_exact(joined.step).zip(from_up.line(line).chunks_exact(from_up.step));
+                for (x, (out, (joined, from_up))) in pixels.chunks_exact_mut(step).zip(skips).enumerate() {
+                    let (out, joined, from_up) = (&mut out[..channels], &joined[first..], &from_up[first..]);
+                    let from_down = from_down.map(|map| &map.line(line)[x * map.step..][..channels]);
+                    skip_gradient(out, joined, [Some(from_up), from_down]);
+                }
+            },
+        );
         let prefix = format!("down.{level}");
         if level == 0 || level + 1 == LEVELS {
             let bias = channel_sums(&maps.sum_gradients[level]);
@@ -190,17 +198,20 @@ fn rgb_gradient(maps: &mut TrainMaps, gradient: &[f32]) {
 }
 
 /// Gradient of a value that one reader sees through ReLU and the other, if there is one, through leaky ReLU.
+#[inline(always)]
 fn skip_gradient(out: &mut [f32], joined: &[f32], [from_up, from_down]: [Option<&[f32]>; 2]) {
     let slope = LEAKY_SLOPE as f32;
     match (from_up, from_down) {
         (Some(from_up), Some(from_down)) => {
             for (((out, joined), up), down) in out.iter_mut().zip(joined).zip(from_up).zip(from_down) {
-                *out = if *joined > 0.0 { up + down } else { slope * down };
+                let (above, below) = (up + down, slope * down);
+                *out = if *joined > 0.0 { above } else { below };
             }
         }
         (Some(from), None) | (None, Some(from)) => {
             for ((out, joined), from) in out.iter_mut().zip(joined).zip(from) {
-                *out = if *joined > 0.0 { *from } else { 0.0 };
+                let value = *from;
+                *out = if *joined > 0.0 { value } else { 0.0 };
             }
         }
         (None, None) => out.fill(0.0),

@@ -38,7 +38,11 @@ fn sums_over_lines(lines: usize, count: usize, add: impl Fn(usize, &mut [f32]) +
         let (mut total, mut of_line) = (vec![0.0_f64; count], vec![0.0_f32; count]);
         for line in part * size..((part + 1) * size).min(lines) {
             of_line.fill(0.0);
-            vectorized(isa, || add(line, &mut of_line));
+            vectorized(
+                isa,
+                #[inline(always)]
+                || add(line, &mut of_line),
+            );
             for (total, sum) in total.iter_mut().zip(&of_line) {
                 *total += f64::from(*sum);
             }
@@ -51,13 +55,18 @@ fn sums_over_lines(lines: usize, count: usize, add: impl Fn(usize, &mut [f32]) +
 
 /// Sums of each channel over all pixels.
 pub fn channel_sums(map: &FeatureMap) -> Vec<f32> {
-    let sums = sums_over_lines(map.lines(), map.channels, |line, sums| {
-        for pixel in map.line(line).chunks_exact(map.step) {
-            for (sum, value) in sums.iter_mut().zip(pixel) {
-                *sum += value;
+    let sums = sums_over_lines(
+        map.lines(),
+        map.channels,
+        #[inline(always)]
+        |line, sums| {
+            for pixel in map.line(line).chunks_exact(map.step) {
+                for (sum, value) in sums.iter_mut().zip(pixel) {
+                    *sum += value;
+                }
             }
-        }
-    });
+        },
+    );
     sums.into_iter().map(|sum| sum as f32).collect()
 }
 
@@ -66,14 +75,19 @@ impl BatchStatistics {
     pub fn of(map: &FeatureMap) -> Self {
         let pixels = map.pixels() as f64;
         let mean = channel_sums(map).into_iter().map(|sum| (f64::from(sum) / pixels) as f32).collect::<Vec<_>>();
-        let squares = sums_over_lines(map.lines(), map.channels, |line, sums| {
-            for pixel in map.line(line).chunks_exact(map.step) {
-                for ((sum, value), mean) in sums.iter_mut().zip(pixel).zip(&mean) {
-                    let distance = value - mean;
-                    *sum += distance * distance;
+        let squares = sums_over_lines(
+            map.lines(),
+            map.channels,
+            #[inline(always)]
+            |line, sums| {
+                for pixel in map.line(line).chunks_exact(map.step) {
+                    for ((sum, value), mean) in sums.iter_mut().zip(pixel).zip(&mean) {
+                        let distance = value - mean;
+                        *sum += distance * distance;
+                    }
                 }
-            }
-        });
+            },
+        );
         let variance = squares.iter().map(|sum| (sum / pixels) as f32).collect::<Vec<_>>();
         let inverse = |variance: &f32| (1.0 / (f64::from(*variance) + BATCH_NORM_EPSILON).sqrt()) as f32;
         Self { inverse_deviation: variance.iter().map(inverse).collect(), mean, variance }
@@ -89,18 +103,23 @@ impl BatchStatistics {
     /// Turns the gradient of batch norm's result into that of its input `z`; gives the gradients of weight and bias.
     pub fn backward(&self, z: &FeatureMap, weight: &[f32], gradient: &mut FeatureMap) -> [Vec<f32>; 2] {
         let channels = z.channels;
-        let sums = sums_over_lines(z.lines(), 2 * channels, |line, sums| {
-            let (of_weight, of_bias) = sums.split_at_mut(channels);
-            let pixels = z.line(line).chunks_exact(z.step).zip(gradient.line(line).chunks_exact(gradient.step));
-            for (z, gradient) in pixels {
-                for (((sum, z), mean), gradient) in of_weight.iter_mut().zip(z).zip(&self.mean).zip(gradient) {
-                    *sum += gradient * (z - mean);
+        let sums = sums_over_lines(
+            z.lines(),
+            2 * channels,
+            #[inline(always)]
+            |line, sums| {
+                let (of_weight, of_bias) = sums.split_at_mut(channels);
+                let pixels = z.line(line).chunks_exact(z.step).zip(gradient.line(line).chunks_exact(gradient.step));
+                for (z, gradient) in pixels {
+                    for (((sum, z), mean), gradient) in of_weight.iter_mut().zip(z).zip(&self.mean).zip(gradient) {
+                        *sum += gradient * (z - mean);
+                    }
+                    for (sum, gradient) in of_bias.iter_mut().zip(gradient) {
+                        *sum += gradient;
+                    }
                 }
-                for (sum, gradient) in of_bias.iter_mut().zip(gradient) {
-                    *sum += gradient;
-                }
-            }
-        });
+            },
+        );
         let (of_weight, of_bias) = sums.split_at(channels);
         let of_weight = of_weight.iter().zip(&self.inverse_deviation).map(|(sum, inverse)| sum * f64::from(*inverse));
         let of_weight = of_weight.collect::<Vec<_>>();
@@ -112,14 +131,17 @@ impl BatchStatistics {
         let c = (0..channels).map(|c| (-f64::from(a[c]) * of_bias[c] / pixels) as f32);
         let (b, c) = (b.collect::<Vec<_>>(), c.collect::<Vec<_>>());
         let step = gradient.step;
-        gradient.for_each_line(|line, pixels| {
-            for (z, gradient) in z.line(line).chunks_exact(z.step).zip(pixels.chunks_exact_mut(step)) {
-                let z = z.iter().zip(&self.mean).zip(a.iter().zip(&b).zip(&c));
-                for (gradient, ((z, mean), ((a, b), c))) in gradient.iter_mut().zip(z) {
-                    *gradient = a * *gradient + b * (z - mean) + c;
+        gradient.for_each_line(
+            #[inline(always)]
+            |line, pixels| {
+                for (z, gradient) in z.line(line).chunks_exact(z.step).zip(pixels.chunks_exact_mut(step)) {
+                    let z = z.iter().zip(&self.mean).zip(a.iter().zip(&b).zip(&c));
+                    for (gradient, ((z, mean), ((a, b), c))) in gradient.iter_mut().zip(z) {
+                        *gradient = a * *gradient + b * (z - mean) + c;
+                    }
                 }
-            }
-        });
+            },
+        );
         [of_weight, of_bias.to_vec()].map(|sums| sums.iter().map(|&sum| sum as f32).collect())
     }
 }
@@ -138,20 +160,24 @@ pub struct Target<'a> {
 pub fn activate(z: &FeatureMap, affine: &Affine, factors: Option<&[f32]>, target: Target<'_>) {
     let Target { map, first, slope } = target;
     let (step, channels, width) = (map.step, z.channels, z.width);
-    map.for_each_line(|line, pixels| {
-        let pairs = z.line(line).chunks_exact(z.step).zip(pixels.chunks_exact_mut(step));
-        for (x, (z, pixel)) in pairs.enumerate() {
-            let out = &mut pixel[first..first + channels];
-            for (((out, z), scale), shift) in out.iter_mut().zip(z).zip(&affine.scale).zip(&affine.shift) {
-                let value = z * scale + shift;
-                *out = if value > 0.0 { value } else { value * slope };
-            }
-            if let Some(factors) = factors {
-                let factors = &factors[(line * width + x) * channels..][..channels];
-                for (out, factor) in out.iter_mut().zip(factors) {
-                    *out *= factor;
+    map.for_each_line(
+        #[inline(always)]
+        |line, pixels| {
+            let pairs = z.line(line).chunks_exact(z.step).zip(pixels.chunks_exact_mut(step));
+            for (x, (z, pixel)) in pairs.enumerate() {
+                let out = &mut pixel[first..first + channels];
+                for (((out, z), scale), shift) in out.iter_mut().zip(z).zip(&affine.scale).zip(&affine.shift) {
+                    let value = z * scale + shift;
+                    // Slopes are below 1: a maximum needs no branch.
+                    *out = value.max(value * slope);
+                }
+                if let Some(factors) = factors {
+                    let factors = &factors[(line * width + x) * channels..][..channels];
+                    for (out, factor) in out.iter_mut().zip(factors) {
+                        *out *= factor;
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
