@@ -1,12 +1,14 @@
 //! NIfTI, DeepLesion and Visible Human files, written in code: where their voxels lie, what their values are, what is refused.
 
+#![expect(clippy::unwrap_used, reason = "clippy spares tests, and not the functions that they share")]
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ct2rgb::io::{LoadError, ReadRequest, Scan, Series, scan, scan_embedded};
 use ct2rgb::units::{CancelFlag, SliceIndex, VoxelIndex};
-use ct2rgb::volume::{CtVolume, SeriesWarning};
+use ct2rgb::volume::{CtVolume, SeriesWarning, WindowLevel};
 
 fn open(path: &Path) -> Result<Scan, LoadError> {
     scan(path, &CancelFlag::new(), &|_| {})
@@ -47,6 +49,9 @@ mod nifti {
         if place == [0; 3] { -1000 } else { (place[0] * 100 + place[1] * 10 + place[2]) as i16 }
     }
 
+    /// Bytes of a voxel, little endian.
+    type Cell = fn(i16) -> Vec<u8>;
+
     /// A NIfTI-1 file in the making; `Vec`s of header bytes are little endian until they are written.
     #[derive(Clone)]
     struct Phantom {
@@ -59,7 +64,7 @@ mod nifti {
         quaternion: Option<[f32; 6]>,
         sform: Option<[[f32; 4]; 3]>,
         is_big_endian: bool,
-        cell: fn(i16) -> Vec<u8>,
+        cell: Cell,
     }
 
     fn phantom() -> Phantom {
@@ -76,6 +81,11 @@ mod nifti {
             is_big_endian: false,
             cell: |v| v.to_le_bytes().to_vec(),
         }
+    }
+
+    /// The phantom as a file.
+    pub fn phantom_bytes() -> Vec<u8> {
+        phantom().bytes()
     }
 
     impl Phantom {
@@ -124,7 +134,7 @@ mod nifti {
         fn open(&self, name: &str) -> Result<Scan, LoadError> {
             let folder = tempfile::tempdir().unwrap();
             let bytes = self.bytes();
-            open(&save(&folder, name, &if name.ends_with(".gz") { gzip(&bytes) } else { bytes }))
+            open(&save(&folder, name, &if name.strip_suffix(".gz").is_some() { gzip(&bytes) } else { bytes }))
         }
 
         fn refusal(&self) -> String {
@@ -150,7 +160,7 @@ mod nifti {
         let folder = tempfile::tempdir().unwrap();
         for name in ["phantom.nii", "phantom.nii.gz"] {
             let bytes = phantom().bytes();
-            let path = save(&folder, name, &if name.ends_with(".gz") { gzip(&bytes) } else { bytes });
+            let path = save(&folder, name, &if name.strip_suffix(".gz").is_some() { gzip(&bytes) } else { bytes });
             let series = open(&path).unwrap().series.remove(0);
             let (volume, warnings) = read(&series);
             assert_eq!(warnings, [], "{name}");
@@ -191,7 +201,7 @@ mod nifti {
 
     #[test]
     fn every_stored_type_and_byte_order_gives_the_same_hu() {
-        let kinds: [(i16, i16, f32, f32, fn(i16) -> Vec<u8>); 7] = [
+        let kinds: [(i16, i16, f32, f32, Cell); 7] = [
             (4, 16, 0.0, 0.0, |v| v.to_le_bytes().to_vec()),
             (8, 32, f32::NAN, 0.0, |v| i32::from(v).to_le_bytes().to_vec()),
             (16, 32, 0.0, 5.0, |v| f32::from(v).to_le_bytes().to_vec()),
@@ -202,7 +212,7 @@ mod nifti {
         ];
         for (datatype, bits, slope, intercept, cell) in kinds {
             for is_big_endian in [false, true] {
-                let one = Phantom { datatype, bits, slope, intercept, cell, is_big_endian, ..phantom() };
+                let one = Phantom { datatype, bits, slope, intercept, is_big_endian, cell, ..phantom() };
                 let folder = tempfile::tempdir().unwrap();
                 let series = open(&save(&folder, "phantom.nii", &one.bytes())).unwrap().series.remove(0);
                 let (volume, _) = read(&series);
@@ -213,7 +223,7 @@ mod nifti {
 
     #[test]
     fn what_is_no_number_is_air_and_what_is_too_large_is_held() {
-        let cell: fn(i16) -> Vec<u8> = |v| {
+        let cell: Cell = |v| {
             let odd = if v == 1 {
                 f32::NAN
             } else if v == 2 {
@@ -252,7 +262,7 @@ mod nifti {
         let series = open(&save(&folder, "bare.nii", &bare.bytes())).unwrap().series.remove(0);
         assert!(series.geometry().orientation_letters().is_none());
         assert_eq!(series.info().warnings[0].code, "unknown-orientation");
-        assert_eq!(series.geometry().pixel_size_mm(), [0.5, 0.75]);
+        assert_eq!(series.info().pixel_spacing_mm, Some([0.5, 0.75]));
         let broken = Phantom { sform: Some([[0.0; 4]; 3]), quaternion, ..phantom() };
         let series = open(&save(&folder, "broken.nii", &broken.bytes())).unwrap().series.remove(0);
         assert_eq!(series.info().warnings[0].code, "broken-affine");
@@ -333,5 +343,221 @@ mod nifti {
         assert_eq!(warnings, []);
         let place = series.geometry().voxel_from_patient([-65.0437, -161.319, 316.3018]).unwrap();
         assert_eq!(volume.value_hu(place), Some(21));
+    }
+}
+
+/// A 16-bit grey PNG of 6 × 4 pixels.
+fn grey_png(value: impl Fn(u32, u32) -> u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let picture = image::ImageBuffer::<image::Luma<u16>, _>::from_fn(6, 4, |x, y| image::Luma([value(x, y)]));
+    picture.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
+    bytes
+}
+
+mod deep_lesion {
+    use super::*;
+
+    const TABLE: &str = "File_name,Patient_index,Spacing_mm_px_,DICOM_windows\n\
+        000001_01_01_109.png,1,\"0.488281, 0.5, 5\",\"-175, 275\"\n";
+
+    /// HU of a pixel in slice `number`.
+    fn slice(number: u16) -> Vec<u8> {
+        grey_png(move |x, y| 32768 - 1000 + number * 10 + (x * 4 + y) as u16)
+    }
+
+    #[test]
+    fn values_are_hu_plus_32768_and_slices_follow_their_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [103, 98, 99, 100, 101, 102] {
+            save(&folder, &format!("Images_png/000001_01_01/{number:03}.png"), &slice(number));
+        }
+        save(&folder, "DL_info.csv", TABLE.as_bytes());
+        for opened in ["", "Images_png", "Images_png/000001_01_01", "Images_png/000001_01_01/101.png"] {
+            let series = open(&folder.path().join(opened)).unwrap().series.remove(0);
+            assert_eq!(series.info().pixel_spacing_mm, Some([0.488_281, 0.5]), "{opened:?}");
+            assert_eq!(series.info().windows[0].window, WindowLevel::new(50.0, 450.0).unwrap());
+            assert!(series.geometry().orientation_letters().is_none());
+            let (volume, warnings) = read(&series);
+            assert_eq!(warnings, []);
+            let first = if volume.slice_count() == 1 { 101 } else { 98 };
+            assert_eq!(at(&volume, [2, 3, 0]), Some(-1000 + first * 10 + 11), "{opened:?}");
+        }
+        let series = open(folder.path()).unwrap().series.remove(0);
+        assert_eq!(series.info().slice_spacing_mm, Some(5.0));
+        assert_eq!(series.info().description, "000001_01_01");
+    }
+
+    #[test]
+    fn without_the_table_sizes_are_unknown_and_gaps_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [1, 2, 3, 7] {
+            save(&folder, &format!("000002_01_01/{number:03}.png"), &slice(number));
+        }
+        let series = open(folder.path()).unwrap().series.remove(0);
+        let codes: Vec<&str> = series.info().warnings.iter().map(|w| w.code).collect();
+        assert_eq!(codes, ["gap", "unknown-spacing", "unknown-orientation"]);
+        assert!(
+            series.info().warnings[0].message.ends_with("between 3 and 7"),
+            "{}",
+            series.info().warnings[0].message
+        );
+        assert!(series.info().pixel_spacing_mm.is_none() && !series.geometry().is_spacing_known());
+    }
+
+    #[test]
+    fn a_damaged_picture_costs_one_slice_and_what_lies_below_air_is_padding() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 1..=3 {
+            save(&folder, &format!("000003_01_01/{number:03}.png"), &slice(number));
+        }
+        let whole = slice(4);
+        save(&folder, "000003_01_01/004.png", &whole[..whole.len() - 30]);
+        save(&folder, "000003_01_01/005.png", &grey_png(|x, _| if x == 0 { 0 } else { 32768 }));
+        let (volume, warnings) = read(&open(folder.path()).unwrap().series[0]);
+        assert_eq!((warnings.len(), warnings[0].code), (1, "missing-slice"));
+        assert!(warnings[0].message.starts_with("slice 4 could not be read"), "{}", warnings[0].message);
+        assert_eq!((at(&volume, [0, 0, 4]), at(&volume, [1, 0, 4])), (Some(-1000), Some(0)));
+    }
+
+    #[test]
+    fn a_16_bit_picture_that_is_no_ct_is_not_taken_for_one() {
+        let folder = tempfile::tempdir().unwrap();
+        save(&folder, "depth.png", &grey_png(|x, y| (x * 10_000 + y) as u16));
+        assert!(matches!(open(folder.path()), Err(LoadError::NoCt { .. })));
+    }
+}
+
+mod visible_human {
+    use super::*;
+
+    const PIXEL_OFFSET: usize = 3416;
+
+    /// NLM's layout: `IMGF`, offsets, size, depth, compression; pixel size within the image header at 2394.
+    fn genesis(number: u16, pixel_size_mm: f32) -> Vec<u8> {
+        let mut bytes = vec![0; PIXEL_OFFSET];
+        bytes[..4].copy_from_slice(b"IMGF");
+        for (at, word) in [(4, PIXEL_OFFSET as u32), (8, 6), (12, 4), (16, 16), (20, 1), (148, 2394)] {
+            bytes[at..at + 4].copy_from_slice(&u32::to_be_bytes(word));
+        }
+        for at in [2444, 2448] {
+            bytes[at..at + 4].copy_from_slice(&pixel_size_mm.to_be_bytes());
+        }
+        bytes.extend((0..24).flat_map(|n| if n == 0 { [0, 0] } else { (1024 + number % 100 + n).to_be_bytes() }));
+        bytes
+    }
+
+    /// One file.
+    pub fn phantom_bytes() -> Vec<u8> {
+        genesis(1500, 1.0)
+    }
+
+    #[test]
+    fn genesis_files_make_one_volume_from_head_to_feet() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [1503, 1500, 1501, 1502] {
+            save(&folder, &format!("c_vm{number}.fre"), &genesis(number, 0.9375));
+        }
+        save(&folder, "c_vm1504.fre.gz", &gzip(&genesis(1504, 0.9375)));
+        let series = &open(folder.path()).unwrap().series[0];
+        assert_eq!(series.info().description, "Visible Human Male, fresh");
+        assert_eq!((series.info().pixel_spacing_mm, series.info().slice_spacing_mm), (Some([0.9375; 2]), Some(1.0)));
+        let (volume, warnings) = read(series);
+        assert_eq!(warnings, []);
+        assert_eq!(volume.slice_count(), 5, "gzipped files belong to the rest");
+        // Value 0 is outside the field of view.
+        assert_eq!((at(&volume, [0, 0, 1]), at(&volume, [1, 2, 3])), (Some(-1000), Some(3 + 13)));
+        let letters = series.geometry().orientation_letters().unwrap();
+        assert_eq!([letters.left, letters.top], ["R", "A"]);
+        assert_eq!(at(&volume, [1, 0, 4]), Some(4 + 1));
+    }
+
+    #[test]
+    fn pictures_of_other_size_or_state_are_series_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        save(&folder, "c_vm1500.fre", &genesis(1500, 0.9375));
+        save(&folder, "c_vm1501.fre", &genesis(1501, 0.9375));
+        save(&folder, "c_vm1502.fre", &genesis(1502, 0.5));
+        save(&folder, "c_vm1500.fro", &genesis(1500, 0.9375));
+        let counts: Vec<usize> = open(folder.path()).unwrap().series.iter().map(|s| s.info().slice_count).collect();
+        assert_eq!(counts, [2, 1, 1]);
+    }
+
+    #[test]
+    fn png_values_are_hu_plus_1024() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in [1500, 1501] {
+            save(&folder, &format!("cvm{number}f.png"), &grey_png(|x, y| (1024 * y + x) as u16));
+        }
+        let series = open(folder.path()).unwrap().series.remove(0);
+        assert!(!series.geometry().is_spacing_known());
+        let (volume, _) = read(&series);
+        assert_eq!([at(&volume, [0, 0, 0]), at(&volume, [5, 2, 1])], [Some(-1000), Some(1029)]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_in_plain_words() {
+        let with = |at: usize, word: u32| {
+            let mut bytes = genesis(1500, 1.0);
+            bytes[at..at + 4].copy_from_slice(&word.to_be_bytes());
+            bytes
+        };
+        let cases = [
+            (with(20, 3), "pixels are compressed (kind 3)"),
+            (with(16, 8), "pixels have 8 bits"),
+            (with(8, 0), "0 × 4 pixels"),
+            (with(8, 65535), "file ends within its pixels"),
+            (with(12, u32::MAX), "pixels"),
+            (with(4, u32::MAX), "said to begin at byte"),
+            (genesis(1500, 1.0)[..20].to_vec(), "header is cut short"),
+            (genesis(1500, 1.0)[..PIXEL_OFFSET + 40].to_vec(), "file ends within its pixels"),
+        ];
+        for (bytes, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let message = open(&save(&folder, "c_vm1500.fre", &bytes)).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let message = open(&save(&folder, "c_vm1500.fre.Z", &[0x1F, 0x9D, 0x90, 1, 2])).unwrap_err().to_string();
+        assert!(message.contains("gunzip"), "{message}");
+    }
+}
+
+/// Files of every format here with bytes flipped, overwritten and cut: a volume or an error, and no panic.
+#[test]
+fn damaged_files_end_in_a_volume_or_an_error() {
+    let chest = nifti::phantom_bytes();
+    let files = [
+        ("a.nii", chest.clone()),
+        ("a.nii.gz", gzip(&chest)),
+        ("000001_01_01_001.png", grey_png(|x, y| 32768 + (x * y) as u16)),
+        ("cvm1500f.png", grey_png(|x, y| 1024 + (x * y) as u16)),
+        ("c_vm1500.fre", visible_human::phantom_bytes()),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut state = 1_u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for (name, whole) in files {
+        for _ in 0..400 {
+            let mut bytes = whole.clone();
+            for _ in 0..=random(3) {
+                let reach = if random(2) == 0 { bytes.len().min(400) } else { bytes.len() };
+                match random(3) {
+                    0 => bytes[random(reach)] ^= 1 << random(8),
+                    1 => bytes[random(reach)] = [0, 0x7F, 0x80, 0xFF][random(4)],
+                    _ => bytes.truncate(1 + random(bytes.len())),
+                }
+                if bytes.len() < 2 {
+                    break;
+                }
+            }
+            if let Ok(scan) = open(&save(&folder, name, &bytes)) {
+                for series in scan.series.iter().filter(|s| s.info().rows * s.info().columns < 1 << 20) {
+                    read(series);
+                }
+            }
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Lossless {
                     4 => a + b - c,
                     5 => a + (b - c).div_euclid(2),
                     6 => b + (a - c).div_euclid(2),
-                    _ => (a + b) / 2,
+                    _ => i32::midpoint(a, b),
                 }
             }
         }

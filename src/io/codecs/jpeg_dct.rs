@@ -46,7 +46,7 @@ pub(super) fn decode(picture: &Picture<'_>, layout: &FrameLayout) -> Result<Vec<
             dc = 0;
         }
         let mut coefficients = [0.0; 64];
-        read_block(&mut bits, &dc_table, &ac_table, |k, value| {
+        let outcome = read_block(&mut bits, &dc_table, &ac_table, |k, value| {
             // Within i32: 2^17 differences of 16 bits.
             let value = if k == 0 {
                 dc = dc_after(dc, value);
@@ -55,10 +55,11 @@ pub(super) fn decode(picture: &Picture<'_>, layout: &FrameLayout) -> Result<Vec<
                 value
             };
             coefficients[ZIGZAG[k]] = value as f32 * f32::from(steps[k]);
-        })?;
+        });
         if bits.is_overrun() {
             return Err(damaged("it ends before its last pixel"));
         }
+        outcome?;
         let corner = [block % blocks_across * 8, block / blocks_across * 8];
         put_block(&inverse_transform(&coefficients, &cosines), corner, precision, layout, &mut samples);
     }

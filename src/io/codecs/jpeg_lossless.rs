@@ -41,15 +41,16 @@ pub(super) fn decode(picture: &Picture<'_>, layout: &FrameLayout) -> Result<Vec<
         }
         let (above, line) = samples[..(row + 1) * columns].split_at_mut(row * columns);
         let mut coded = Coded { bits: &mut bits, table };
-        if is_first_row {
-            coded.fill_first_row(start, line)?;
+        let outcome = if is_first_row {
+            coded.fill_first_row(start, line)
         } else {
-            predict(&mut coded, &above[(row - 1) * columns..], line)?;
-        }
+            predict(&mut coded, &above[(row - 1) * columns..], line)
+        };
         is_first_row = false;
         if bits.is_overrun() {
             return Err(damaged("it ends before its last pixel"));
         }
+        outcome?;
     }
     Ok(samples.into_iter().map(|s| i32::from(s << transform)).collect())
 }

@@ -1,4 +1,4 @@
-//! RLE Lossless (DICOM PS3.5 G): one PackBits segment for each byte of a sample, the most significant first.
+//! RLE Lossless (DICOM PS3.5 G): one `PackBits` segment for each byte of a sample, the most significant first.
 
 use super::{CodecError, FrameLayout};
 

@@ -1,4 +1,4 @@
-//! NIfTI-1 volumes, plain or gzipped: CT-ORG's and TotalSegmentator's format.
+//! NIfTI-1 volumes, plain or gzipped: CT-ORG's and `TotalSegmentator`'s format.
 
 mod axes;
 mod header;
@@ -22,9 +22,8 @@ const PACKED_HEAD_BYTES: usize = 4096;
 /// Whether a file belongs to this format, by its name and its first bytes.
 pub(super) fn recognises(file: &FoundFile, head: &[u8]) -> bool {
     let name = file.name().to_ascii_lowercase();
-    name.ends_with(".nii")
-        || name.ends_with(".nii.gz")
-        || header::looks_like_nifti(&stream::content_head(head, HEADER_BYTES))
+    let stem = name.strip_suffix(".gz").unwrap_or(&name);
+    stem.strip_suffix(".nii").is_some() || header::looks_like_nifti(&stream::content_head(head, HEADER_BYTES))
 }
 
 /// The series in the files that [`recognises`] took, and what a person should know of files that gave none.

@@ -228,14 +228,14 @@ fn fill_hu(header: &Header, bytes: &[u8], values_hu: &mut [i16]) {
     }
     let mut fill = Fill { scaling, is_big_endian, values_hu };
     match header.voxel_type {
-        VoxelType::U8 => fill.from_cells(bytes, |[b]: [u8; 1]| f64::from(b)),
-        VoxelType::I8 => fill.from_cells(bytes, |[b]: [u8; 1]| f64::from(b as i8)),
-        VoxelType::I16 => fill.from_cells(bytes, |b| f64::from(i16::from_le_bytes(b))),
-        VoxelType::U16 => fill.from_cells(bytes, |b| f64::from(u16::from_le_bytes(b))),
-        VoxelType::I32 => fill.from_cells(bytes, |b| f64::from(i32::from_le_bytes(b))),
-        VoxelType::U32 => fill.from_cells(bytes, |b| f64::from(u32::from_le_bytes(b))),
-        VoxelType::F32 => fill.from_cells(bytes, |b| f64::from(f32::from_le_bytes(b))),
-        VoxelType::F64 => fill.from_cells(bytes, f64::from_le_bytes),
+        VoxelType::U8 => fill.fill_cells(bytes, |[b]: [u8; 1]| f64::from(b)),
+        VoxelType::I8 => fill.fill_cells(bytes, |[b]: [u8; 1]| f64::from(b as i8)),
+        VoxelType::I16 => fill.fill_cells(bytes, |b| f64::from(i16::from_le_bytes(b))),
+        VoxelType::U16 => fill.fill_cells(bytes, |b| f64::from(u16::from_le_bytes(b))),
+        VoxelType::I32 => fill.fill_cells(bytes, |b| f64::from(i32::from_le_bytes(b))),
+        VoxelType::U32 => fill.fill_cells(bytes, |b| f64::from(u32::from_le_bytes(b))),
+        VoxelType::F32 => fill.fill_cells(bytes, |b| f64::from(f32::from_le_bytes(b))),
+        VoxelType::F64 => fill.fill_cells(bytes, f64::from_le_bytes),
     }
 }
 
@@ -246,7 +246,7 @@ struct Fill<'a> {
 }
 
 impl Fill<'_> {
-    fn from_cells<const N: usize>(&mut self, bytes: &[u8], number: impl Fn([u8; N]) -> f64) {
+    fn fill_cells<const N: usize>(&mut self, bytes: &[u8], number: impl Fn([u8; N]) -> f64) {
         let Scaling { slope, intercept } = self.scaling;
         let cells = bytes.as_chunks::<N>().0;
         for (value_hu, cell) in self.values_hu.iter_mut().zip(cells) {
