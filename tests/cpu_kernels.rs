@@ -5,7 +5,7 @@
 use candle_core::{Device, Tensor, Var};
 use ct2rgb::model::bench::{BenchRequest, bench_generator, bench_train_step};
 use ct2rgb::model::blocks::{self, Stride};
-use ct2rgb::model::cpu::{GeneratorPlan, Isa};
+use ct2rgb::model::cpu::{GeneratorPlan, Isa, elementwise};
 use ct2rgb::model::{Generator, GeneratorConfig, GeneratorWeights, NormMode, Seed, TrainingPass, WeightsSource};
 use safetensors::SafeTensors;
 
@@ -389,6 +389,30 @@ fn the_bench_gives_a_line_for_each_width() {
         for row in rows {
             assert!(row.least_secs > 0.0 && row.median_secs >= row.least_secs, "times of {row:?}");
             assert!(row.peak_share > 0.0 && row.peak_gflop_per_sec > 0.0, "rates of {row:?}");
+        }
+    }
+}
+
+#[test]
+fn batch_norm_and_leaky_relu_agree_with_candles_in_values_and_gradients() {
+    for shape in [[2, 3, 5, 7], [1, 20, 4, 4], [4, 5, 33, 40]] {
+        let (x, weight, bias) = (random(&shape, "x"), random(&shape[1..2], "w"), random(&shape[1..2], "b"));
+        let own = with_gradients([&x, &weight, &bias], |x, w, b| {
+            let statistics = elementwise::batch_statistics(x).unwrap();
+            let normed = elementwise::batch_norm(x, [w, b], statistics, 1e-5).unwrap();
+            blocks::leaky_relu(&normed).unwrap()
+        });
+        let theirs = with_gradients([&x, &weight, &bias], |x, w, b| {
+            let mean_of = |t: &Tensor| t.mean_keepdim((0, 2, 3)).unwrap();
+            let centered = x.broadcast_sub(&mean_of(x)).unwrap();
+            let variance = mean_of(&centered.sqr().unwrap());
+            let unit = centered.broadcast_div(&variance.affine(1.0, 1e-5).unwrap().sqrt().unwrap()).unwrap();
+            let column = |t: &Tensor| t.reshape((1, (), 1, 1)).unwrap();
+            let normed = unit.broadcast_mul(&column(w)).unwrap().broadcast_add(&column(b)).unwrap();
+            normed.maximum(&normed.affine(0.2, 0.0).unwrap()).unwrap()
+        });
+        for ((own, theirs), part) in own.iter().zip(&theirs).zip(PARTS) {
+            assert_close(own, theirs, 2e-5, &format!("{part} for {shape:?}"));
         }
     }
 }

@@ -106,6 +106,9 @@ fn pad_for_pool(input: &Tensor, padding: usize) -> Result<Tensor> {
 
 /// `x` where positive, 0.2 · `x` elsewhere.
 pub fn leaky_relu(input: &Tensor) -> Result<Tensor> {
+    if has_own_kernels(input) {
+        return cpu::elementwise::leaky_relu(input, LEAKY_SLOPE);
+    }
     input.maximum(&input.affine(LEAKY_SLOPE, 0.0)?)
 }
 
@@ -157,6 +160,9 @@ impl BatchNorm {
 
     /// In training: the batch's statistics, which also move the running ones when they are variables.
     pub fn forward_train(&self, input: &Tensor) -> Result<Tensor> {
+        if has_own_kernels(input) {
+            return self.forward_train_on_cpu(input);
+        }
         let (mean, variance) = mean_and_variance(input, true)?;
         let (batch, _, rows, columns) = input.dims4()?;
         let count = (batch * rows * columns) as f64;
@@ -166,6 +172,15 @@ impl BatchNorm {
             move_running(&self.running_var, &variance.detach().flatten_all()?.affine(count / (count - 1.0), 0.0)?)?;
         }
         self.normalize(input, &mean, &variance)
+    }
+
+    fn forward_train_on_cpu(&self, input: &Tensor) -> Result<Tensor> {
+        let (batch, _, rows, columns) = input.dims4()?;
+        let [mean, variance] = cpu::elementwise::batch_statistics(input)?;
+        let running = [&self.running_mean, &self.running_var];
+        move_running_statistics(running, [&mean, &variance], batch * rows * columns)?;
+        let weights = [&self.weight, &self.bias];
+        cpu::elementwise::batch_norm(input, weights, [mean, variance], BATCH_NORM_EPSILON)
     }
 
     /// Batch norm with running statistics as `scale · x + shift`, each `[C]`.

@@ -151,12 +151,15 @@ impl Trainer {
     pub fn step(&mut self, batch: &Batch) -> Result<StepReport, TrainingError> {
         let (ct, mask, rgb_real) = self.to_device(batch)?;
         let learning_rate = self.config.learning_rate_at(self.step, self.total_steps);
-        let rgb_fake = black_outside(&self.generator.forward_train(&ct, &mut self.dropout)?, &mask)?;
+        let pass = self.generator.training_pass(&ct, &mut self.dropout)?;
+        let rgb_fake = black_outside(pass.rgb(), &mask)?;
         let mut report = StepReport { step: self.step + 1, learning_rate, ..StepReport::default() };
         self.step_discriminator(&ct, [&rgb_real, &rgb_fake.detach()], &mut report)?;
         let loss = self.generator_loss(&ct, [&rgb_real, &rgb_fake], &mut report)?;
         self.check(&report)?;
-        self.adam.step(&loss.backward()?, learning_rate)?;
+        let mut gradients = loss.backward()?;
+        pass.backward(&self.generator, &mut gradients)?;
+        self.adam.step(&gradients, learning_rate)?;
         self.step += 1;
         self.move_ema()?;
         Ok(report)

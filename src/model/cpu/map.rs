@@ -7,6 +7,9 @@ use super::isa::Isa;
 use super::kernel::vectorized;
 use super::rows::RowMap;
 
+/// Channels that are turned at a time between planes and pixels.
+const TURNED: usize = 16;
+
 /// `[N, H + 2·border, W + 2·border, step]`; the border, and in each pixel what lies past the channels in use, is zero.
 #[derive(Debug, Default)]
 pub struct FeatureMap {
@@ -103,9 +106,18 @@ impl FeatureMap {
         let (step, height, width) = (self.step, self.height, self.width);
         self.for_each_line(|line, pixels| {
             let (n, y) = (line / height, line % height);
-            for c in 0..channels {
-                let from = &planes[((n * channels + c) * height + y) * width..][..width];
-                for (pixel, value) in pixels.chunks_exact_mut(step).zip(from) {
+            let plane = |c: usize| &planes[((n * channels + c) * height + y) * width..][..width];
+            let whole = channels / TURNED * TURNED;
+            for first in (0..whole).step_by(TURNED) {
+                let from: [&[f32]; TURNED] = std::array::from_fn(|c| plane(first + c));
+                for (x, pixel) in pixels.chunks_exact_mut(step).enumerate() {
+                    for (out, from) in pixel[first..first + TURNED].iter_mut().zip(&from) {
+                        *out = from[x];
+                    }
+                }
+            }
+            for c in whole..channels {
+                for (pixel, value) in pixels.chunks_exact_mut(step).zip(plane(c)) {
                     pixel[c] = *value;
                 }
             }
@@ -115,17 +127,23 @@ impl FeatureMap {
     /// The inside as `[N, channels, H, W]`.
     pub fn to_planes(&self, channels: usize) -> Vec<f32> {
         let mut planes = vec![0.0; self.count * channels * self.height * self.width];
-        let (rows, step) = (self.rows(), self.step);
+        let plane = self.height * self.width;
         if planes.is_empty() {
             return planes;
         }
-        planes.par_chunks_mut(self.width).with_min_len(8).enumerate().for_each(|(line, out)| {
-            let (plane, y) = (line / self.height, line % self.height);
-            let (n, c) = (plane / channels, plane % channels);
-            let from = &self.data[rows.line(n * self.height + y) + c..];
-            for (out, value) in out.iter_mut().zip(from.iter().step_by(step)) {
-                *out = *value;
-            }
+        // Neighbouring channels share cache lines: several planes at a time.
+        planes.par_chunks_mut(channels * plane).enumerate().for_each(|(n, image)| {
+            image.par_chunks_mut(TURNED * plane).enumerate().for_each(|(group, planes)| {
+                for y in 0..self.height {
+                    let from = self.line(n * self.height + y);
+                    for (c, plane) in planes.chunks_exact_mut(plane).enumerate() {
+                        let values = from[group * TURNED + c..].iter().step_by(self.step);
+                        for (out, value) in plane[y * self.width..][..self.width].iter_mut().zip(values) {
+                            *out = *value;
+                        }
+                    }
+                }
+            });
         });
         planes
     }

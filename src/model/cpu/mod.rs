@@ -11,6 +11,7 @@
 
 pub mod adam;
 mod conv;
+pub mod elementwise;
 mod geometry;
 mod isa;
 mod kernel;

@@ -82,7 +82,7 @@ pub(super) fn plain<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<(&'a
     Ok((values, [n, c, h, w]))
 }
 
-fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+pub(super) fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&storage.as_slice::<f32>()?[start..end]),
         None => bail!("expected a contiguous tensor, got strides {:?}", layout.stride()),

@@ -198,6 +198,7 @@ fn rgb_gradient(maps: &mut TrainMaps, gradient: &[f32]) {
 }
 
 /// Gradient of a value that one reader sees through ReLU and the other, if there is one, through leaky ReLU.
+#[expect(clippy::inline_always, reason = "part of a loop that is compiled for wide vectors")]
 #[inline(always)]
 fn skip_gradient(out: &mut [f32], joined: &[f32], [from_up, from_down]: [Option<&[f32]>; 2]) {
     let slope = LEAKY_SLOPE as f32;
