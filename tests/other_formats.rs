@@ -540,7 +540,7 @@ fn damaged_files_end_in_a_volume_or_an_error() {
         (state >> 33) as usize % below
     };
     for (name, whole) in files {
-        for _ in 0..400 {
+        for case in 0..400 {
             let mut bytes = whole.clone();
             for _ in 0..=random(3) {
                 let reach = if random(2) == 0 { bytes.len().min(400) } else { bytes.len() };
@@ -553,7 +553,9 @@ fn damaged_files_end_in_a_volume_or_an_error() {
                     break;
                 }
             }
-            if let Ok(scan) = open(&save(&folder, name, &bytes)) {
+            // A new file each time: to overwrite one makes some file systems wait for the disk.
+            let path = save(&folder, &format!("{case}/{name}"), &bytes);
+            if let Ok(scan) = open(&path) {
                 for series in scan.series.iter().filter(|s| s.info().rows * s.info().columns < 1 << 20) {
                     read(series);
                 }
