@@ -1,14 +1,19 @@
 //! CT files in, pictures out: recognises a format, lists the series in it, reads one of them slice by slice.
 
 mod archive;
+pub mod atomic_file;
+pub mod caption;
 mod codecs;
 mod deep_lesion;
 mod dicom;
 mod files;
 mod grey_png;
 mod nifti;
+pub mod nifti_rgb;
 mod one_per_slice;
+pub mod panes;
 mod recognise;
+pub mod rgb_image;
 mod stream;
 mod visible_human;
 

@@ -77,9 +77,9 @@ fn histogram(values_hu: &[i16]) -> [f64; BINS] {
     }
     let mut shares = [0.0; BINS];
     let span = (HIGHEST_HU - LOWEST_HU) as usize;
-    for offset in 0..=span {
+    for (offset, (even, odd)) in counts[0].iter().zip(&counts[1]).enumerate() {
         let bin = (offset * BINS / span).min(BINS - 1);
-        shares[bin] += f64::from(counts[0][offset]) + f64::from(counts[1][offset]);
+        shares[bin] += f64::from(*even) + f64::from(*odd);
     }
     shares.map(|count| count / values_hu.len().max(1) as f64)
 }

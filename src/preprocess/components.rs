@@ -37,7 +37,7 @@ pub(super) struct Regions {
     runs: Vec<Run>,
     /// For each run, which region it belongs to.
     region_of_run: Vec<usize>,
-    regions: Vec<Region>,
+    list: Vec<Region>,
     columns: usize,
     rows: usize,
 }
@@ -49,25 +49,19 @@ pub(super) fn for_each_run(words: &[u64], mut found: impl FnMut(Range<usize>)) {
         let mut bit = 0;
         while bit < 64 {
             let rest = word >> bit;
+            // Inside a run: where does it end? Outside: where does the next one start?
             let skipped = match open {
-                // Inside a run: where does it end?
-                Some(start) => {
-                    let ones = (rest.trailing_ones() as usize).min(64 - bit);
-                    if bit + ones < 64 {
-                        found(start..index * 64 + bit + ones);
-                        open = None;
-                    }
-                    ones
-                }
-                None => {
-                    let zeros = (rest.trailing_zeros() as usize).min(64 - bit);
-                    if bit + zeros < 64 {
-                        open = Some(index * 64 + bit + zeros);
-                    }
-                    zeros
-                }
+                Some(_) => rest.trailing_ones(),
+                None => rest.trailing_zeros(),
             };
-            bit += skipped;
+            let next = (bit + skipped as usize).min(64);
+            if next < 64 {
+                match open.take() {
+                    Some(start) => found(start..index * 64 + next),
+                    None => open = Some(index * 64 + next),
+                }
+            }
+            bit = next;
         }
     }
     if let Some(start) = open {
@@ -123,18 +117,18 @@ impl Regions {
             region.columns.start = region.columns.start.min(run.columns.start);
             region.columns.end = region.columns.end.max(run.columns.end);
         }
-        Self { runs, region_of_run, regions, columns: plane.columns(), rows: plane.rows() }
+        Self { runs, region_of_run, list: regions, columns: plane.columns(), rows: plane.rows() }
     }
 
     /// The regions, in the order in which their first runs appear.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Region> {
-        self.regions.iter()
+        self.list.iter()
     }
 
     /// Adds the regions that `is_wanted` picks to a picture.
     pub(super) fn draw(&self, target: &mut BitPlane, is_wanted: impl Fn(&Region) -> bool) {
         debug_assert_eq!((target.columns(), target.rows()), (self.columns, self.rows), "the same picture");
-        let wanted: Vec<bool> = self.regions.iter().map(is_wanted).collect();
+        let wanted: Vec<bool> = self.list.iter().map(is_wanted).collect();
         for (run, &region) in self.runs.iter().zip(&self.region_of_run) {
             if wanted[region] {
                 target.fill(run.row, run.columns.clone());

@@ -3,11 +3,6 @@
 use super::recipe::{EdgeRanges, HuRange};
 use crate::volume::CtSlice;
 
-/// Contours of fat, amber, in the viewer and on pictures: 8-bit sRGB.
-pub const FAT_EDGE_RGB8: [u8; 3] = [255, 196, 64];
-/// Contours of bone, light blue, in the viewer and on pictures: 8-bit sRGB.
-pub const BONE_EDGE_RGB8: [u8; 3] = [120, 200, 255];
-
 /// Sobel in range (§3.1) of `values_hu` (row by row): 0 … 1. Twin of `edge_in_range` in `shaders/slice.wgsl`.
 ///
 /// The values are clipped to the range and scaled to 0 … 1; 3 × 3 Sobel, borders mirrored at the edge pixel; its magnitude / 4,

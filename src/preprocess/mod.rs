@@ -16,7 +16,7 @@ mod recipe;
 mod resample;
 
 pub use body_mask::otsu_threshold_hu;
-pub use edges::{BONE_EDGE_RGB8, FAT_EDGE_RGB8, edges_on_ct, sobel_in_range};
+pub use edges::{edges_on_ct, sobel_in_range};
 pub use prepared::{CropSquare, Prepared};
 pub use recipe::{Ablation, EdgeRanges, HuRange, InputChannel, MaskMode, Recipe, RecipeError};
 pub use resample::low_pass;

@@ -132,7 +132,7 @@ impl Prepared {
         assert_eq!(rgb_signed_unit.len(), 3 * pixels, "the generator's answer has three planes");
         let (red, rest) = rgb_signed_unit.split_at(pixels);
         let (green, blue) = rest.split_at(pixels);
-        let level = |signed_unit: f32| ((signed_unit + 1.0) * 127.5).max(0.0).min(255.0);
+        let level = |signed_unit: f32| ((signed_unit + 1.0) * 127.5).clamp(0.0, 255.0);
         let colors = red.iter().zip(green).zip(blue).zip(&self.grid_mask);
         colors
             .map(

@@ -280,10 +280,10 @@ impl WayBack<'_> {
     }
 }
 
-/// The nearest whole number of a value in 0 … 255, ties to even; 0 for NaN.
+/// The nearest whole number of a value in 0 … 255, ties to even.
 fn rounded(value: f32) -> u8 {
     // At 1.5 · 2²³ the numbers are 1 apart: adding it leaves the whole number in the last bits.
     const WHOLE_NUMBERS: f32 = 12_582_912.0;
-    let bounded = value.max(0.0).min(255.0);
+    let bounded = value.clamp(0.0, 255.0);
     ((bounded + WHOLE_NUMBERS).to_bits() & 0xff) as u8
 }

@@ -5,7 +5,7 @@ mod geometry;
 mod series;
 mod window;
 
-pub use color::ColorSlice;
+pub use color::{BONE_EDGE_RGB8, ColorSlice, FAT_EDGE_RGB8, OUTSIDE_TRAINING_MARK, SYNTHETIC_MARK};
 pub use geometry::{Geometry, GeometryError, OrientationLetters};
 pub use series::{NamedWindow, PatientIdentity, SeriesInfo, SeriesKind, SeriesWarning};
 pub use window::{WindowError, WindowLevel, WindowPreset, window_presets};

@@ -1,0 +1,97 @@
+//! Grey, contours and colour side by side: a slice for a lecture.
+
+use super::caption::Text;
+use super::rgb_image::Picture;
+use crate::volume::{
+    BONE_EDGE_RGB8, ColorSlice, CtSlice, FAT_EDGE_RGB8, OUTSIDE_TRAINING_MARK, SYNTHETIC_MARK, WindowLevel,
+};
+
+/// Panes narrower than this are enlarged, by a whole factor.
+const SMALLEST_PANE: usize = 384;
+/// Largest factor.
+const MOST_ENLARGED: usize = 16;
+/// Between panes, in pixels.
+const GAP: usize = 6;
+/// Labels.
+const LABEL_RGB8: [u8; 3] = [220, 220, 220];
+/// What is less important.
+const QUIET_RGB8: [u8; 3] = [150, 150, 150];
+/// What the viewer must not overlook.
+const WARNING_RGB8: [u8; 3] = [255, 176, 32];
+
+/// One slice in three ways. All planes are on the CT's own grid.
+#[derive(Clone, Copy, Debug)]
+pub struct Panes<'a> {
+    /// The CT.
+    pub slice: &'a CtSlice,
+    /// How grey is made.
+    pub window: WindowLevel,
+    /// Contours of fat and of bone, 0 … 1, as the edge pane shows them.
+    pub edges: (&'a [f32], &'a [f32]),
+    /// The colours.
+    pub color: &'a ColorSlice,
+    /// Width and height of a pixel, when known.
+    pub pixel_size_mm: Option<[f64; 2]>,
+    /// The slice in words (`Slice 57 of 117, −12 mm`), without identity.
+    pub note: &'a str,
+}
+
+impl Panes<'_> {
+    /// The three panes with their labels, the note, and the mark of synthetic colour.
+    pub fn picture(&self) -> Picture {
+        let panes = [self.grey(), self.contours(), Picture::of_color(self.color, self.pixel_size_mm)].map(enlarged);
+        let (columns, rows) = (panes[0].columns(), panes[0].rows());
+        let text = Text::new((columns as f32 * 0.034).clamp(13.0, 48.0).round());
+        let band = text.height() * 3 / 2;
+        let mut picture = Picture::black(3 * columns + 2 * GAP, rows + 2 * band);
+        let row = text.height() / 4;
+        let inset = text.height() / 3;
+        for (index, pane) in panes.iter().enumerate() {
+            picture.paste(pane, index * (columns + GAP), band);
+        }
+        let place = |pane: usize| pane * (columns + GAP) + inset;
+        let window = format!("CT, window {}, level {}", self.window.width_hu(), self.window.center_hu());
+        text.draw(&mut picture, &window, (place(0), row), LABEL_RGB8);
+        let words =
+            [("Contours of ", LABEL_RGB8), ("fat", FAT_EDGE_RGB8), (" and ", LABEL_RGB8), ("bone", BONE_EDGE_RGB8)];
+        let mut column = place(1);
+        for (word, color) in words {
+            text.draw(&mut picture, word, (column, row), color);
+            column += text.width(word);
+        }
+        text.draw(&mut picture, SYNTHETIC_MARK, (place(2), row), LABEL_RGB8);
+        let below = (place(0), band + rows + row);
+        text.draw(&mut picture, self.note, below, QUIET_RGB8);
+        if self.color.is_outside_training {
+            text.draw(&mut picture, OUTSIDE_TRAINING_MARK, (place(2), below.1), WARNING_RGB8);
+        }
+        picture
+    }
+
+    fn grey(&self) -> Picture {
+        let grey = |&hu: &i16| [(self.window.apply(f32::from(hu)) * 255.0 + 0.5) as u8; 3];
+        self.pane(self.slice.values_hu().iter().flat_map(grey).collect())
+    }
+
+    /// Each kind of contour in its own colour, on black; where both are, they add up.
+    fn contours(&self) -> Picture {
+        let (fat, bone) = self.edges;
+        let mixed = |(&fat, &bone): (&f32, &f32)| -> [u8; 3] {
+            std::array::from_fn(|k| {
+                (fat * f32::from(FAT_EDGE_RGB8[k]) + bone * f32::from(BONE_EDGE_RGB8[k]) + 0.5) as u8
+            })
+        };
+        self.pane(fat.iter().zip(bone).flat_map(mixed).collect())
+    }
+
+    fn pane(&self, rgb8: Vec<u8>) -> Picture {
+        Picture::new(self.slice.columns(), self.slice.rows(), rgb8, self.pixel_size_mm)
+    }
+}
+
+/// Square pixels, and large enough to be looked at.
+fn enlarged(pane: Picture) -> Picture {
+    let pane = pane.with_square_pixels();
+    let factor = SMALLEST_PANE.div_ceil(pane.columns().max(1)).min(MOST_ENLARGED);
+    if factor <= 1 { pane } else { pane.resized(pane.columns() * factor, pane.rows() * factor) }
+}
