@@ -336,7 +336,7 @@ fn a_training_step_agrees_with_the_graph_in_answer_statistics_and_every_gradient
         let ((rgb, own), (rgb_graph, graph)) = (step(true, batch), step(false, batch));
         assert_close(&rgb, &rgb_graph, 1e-4, "answer");
         for ((name, own), (_, graph)) in own.iter().zip(&graph) {
-            assert_close(own, graph, 2e-3, &format!("{name}, batch {batch}"));
+            assert_close(own, graph, 5e-4, &format!("{name}, batch {batch}"));
         }
     }
 }
