@@ -7,7 +7,11 @@ use candle_core::{Device, Tensor};
 use ct2rgb::model::cpu::GeneratorPlan;
 use ct2rgb::model::cpu::adam::{AdamStep, Moments};
 use ct2rgb::model::cpu::train::Gradient;
-use ct2rgb::model::{Generator, GeneratorConfig, NormMode, Seed};
+use ct2rgb::model::{Colorizer, DeviceChoice, Generator, GeneratorConfig, NormMode, Seed, WeightsSource};
+use ct2rgb::volume::CtSlice;
+use safetensors::SafeTensors;
+
+const PIPELINE: &[u8] = include_bytes!("../tests/fixtures/pipeline_living.safetensors");
 
 fn main() {
     divan::main();
@@ -55,4 +59,17 @@ fn training_step(bencher: divan::Bencher<'_, '_>, base_channels: usize) {
         };
         pass.backward_each(&generator, &mut gradients, take).unwrap();
     });
+}
+
+/// One slice from HU to colour on the CT grid: preparation, the bundled generator at 256², and back.
+#[divan::bench(sample_count = 25)]
+fn slice(bencher: divan::Bencher<'_, '_>) {
+    let file = SafeTensors::deserialize(PIPELINE).unwrap();
+    let hu = file.tensor("chest.hu").unwrap();
+    let values = hu.data().as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b)).collect::<Vec<_>>();
+    let mm = file.tensor("chest.mm").unwrap();
+    let mm = f64::from(f32::from_le_bytes(*mm.data().first_chunk().unwrap()));
+    let ct = CtSlice::new(hu.shape()[1], hu.shape()[0], values.into());
+    let colorizer = Colorizer::load(&WeightsSource::Bundled, DeviceChoice::Cpu).unwrap();
+    bencher.bench_local(|| colorizer.colorize(&ct, [mm, mm], None).unwrap());
 }
