@@ -13,6 +13,9 @@ use safetensors::SafeTensors;
 
 const PIPELINE: &[u8] = include_bytes!("../tests/fixtures/pipeline_living.safetensors");
 
+/// Rows and columns of a CT slice.
+const SIDE: usize = 512;
+
 fn main() {
     divan::main();
 }
@@ -61,7 +64,7 @@ fn training_step(bencher: divan::Bencher<'_, '_>, base_channels: usize) {
     });
 }
 
-/// One slice from HU to colour on the CT grid: preparation, the bundled generator at 256², and back.
+/// One slice of 512² from HU to colour on the CT grid: preparation, the bundled generator at 256², and back.
 #[divan::bench(sample_count = 25)]
 fn slice(bencher: divan::Bencher<'_, '_>) {
     let file = SafeTensors::deserialize(PIPELINE).unwrap();
@@ -69,7 +72,11 @@ fn slice(bencher: divan::Bencher<'_, '_>) {
     let values = hu.data().as_chunks::<2>().0.iter().map(|b| i16::from_le_bytes(*b)).collect::<Vec<_>>();
     let mm = file.tensor("chest.mm").unwrap();
     let mm = f64::from(f32::from_le_bytes(*mm.data().first_chunk().unwrap()));
-    let ct = CtSlice::new(hu.shape()[1], hu.shape()[0], values.into());
+    // The fixture is small: each pixel several times, as large as a CT usually is.
+    let (rows, columns) = (hu.shape()[0], hu.shape()[1]);
+    let at = |i: usize| values[i / SIDE * rows / SIDE * columns + i % SIDE * columns / SIDE];
+    let ct = CtSlice::new(SIDE, SIDE, (0..SIDE * SIDE).map(at).collect());
+    let mm = [mm * columns as f64 / SIDE as f64, mm * rows as f64 / SIDE as f64];
     let colorizer = Colorizer::load(&WeightsSource::Bundled, DeviceChoice::Cpu).unwrap();
-    bencher.bench_local(|| colorizer.colorize(&ct, [mm, mm], None).unwrap());
+    bencher.bench_local(|| colorizer.colorize(&ct, mm, None).unwrap());
 }
