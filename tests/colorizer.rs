@@ -41,6 +41,15 @@ fn colours_on_the_ct_grid_are_those_of_the_definition() {
 }
 
 #[test]
+fn a_slice_through_the_lungs_is_said_to_be_outside_of_the_training_data() {
+    for (name, is_outside) in [("chest", true), ("coarse_abdomen", false)] {
+        let (ct, mm) = slice(name);
+        let color = colorizer().colorize(&ct, mm, None).unwrap();
+        assert_eq!(color.is_outside_training, is_outside, "{name}: the bundled weights know head, neck and abdomen");
+    }
+}
+
+#[test]
 fn layers_and_plan_give_the_same_colours() {
     // With the picture's own statistics the layers compute; with the running ones, on the processor, the plan.
     let mut weights = GeneratorWeights::read(&WeightsSource::Bundled).unwrap();

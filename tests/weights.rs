@@ -109,6 +109,16 @@ fn flipped_bytes_in_the_header_never_panic() {
 }
 
 #[test]
+fn a_recipe_that_cannot_be_followed_is_refused_with_its_reason() {
+    let recipe = serde_json::to_string(&Recipe::default()).unwrap().replace("\"version\":1", "\"version\":7");
+    let card = format!(r#"{{"name": "x", "recipe": {recipe}}}"#);
+    let error = GeneratorWeights::from_bytes(&bytes_with(|_| {}, Some(&card))).unwrap_err();
+    assert_eq!(error.to_string(), "the recipe in the card cannot be followed", "what");
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(reason, "recipe version 7 is unknown; this program follows version 1", "why");
+}
+
+#[test]
 fn a_card_without_a_recipe_is_refused() {
     assert!(message(&bytes_with(|_| {}, Some(r#"{"name": "x"}"#))).contains("no recipe"), "no recipe");
     assert!(message(&bytes_with(|_| {}, Some("not json"))).contains("card of the weights cannot be read"), "no JSON");

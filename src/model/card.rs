@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::blocks::NormMode;
-use crate::preprocess::Recipe;
+use crate::preprocess::{Recipe, RegionModel};
 
 /// The card of a weights file: kept as JSON under `card` in the safetensors metadata.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,9 @@ pub struct WeightsCard {
     /// Day on which the file was made, ISO 8601.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub date: String,
+    /// What the training data looks like, to tell when a slice does not (DESIGN.md, decision 9).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionModel>,
     /// SHA-256 of the file, hexadecimal; worked out when the file is read, and never written into it.
     #[serde(skip)]
     pub sha256: String,

@@ -14,7 +14,7 @@ use super::device::{DeviceChoice, OpenDevice};
 use super::generator::{Generator, GeneratorConfig, OUTPUT_CHANNELS};
 use super::parameters::Parameters;
 use super::weights::{GeneratorWeights, WeightsSource};
-use crate::preprocess::{EdgeRanges, Prepared, Recipe};
+use crate::preprocess::{EdgeRanges, Prepared, Recipe, RegionFeatures};
 use crate::volume::{ColorSlice, CtSlice};
 
 /// What computes.
@@ -107,9 +107,14 @@ impl Colorizer {
             columns: slice.columns(),
             rows: slice.rows(),
             rgb8: rgb8.into(),
-            is_outside_training: false,
+            is_outside_training: self.is_outside_training(&prepared),
             elapsed_secs: started.elapsed().as_secs_f32(),
         })
+    }
+
+    /// Whether the slice looks like none of those the weights were trained on; `false` where their card does not say.
+    fn is_outside_training(&self, prepared: &Prepared) -> bool {
+        self.card.region.as_ref().is_some_and(|region| region.is_outside(&RegionFeatures::of(prepared)))
     }
 
     /// The generator's answer to a prepared slice: `[3, size, size]`, signed unit.

@@ -14,10 +14,12 @@ use super::card::{StoredCard, WeightsCard};
 use super::generator::{Generator, GeneratorConfig};
 use super::parameters::Parameters;
 use super::tensor_file::{TensorFile, read_bounded};
-use crate::preprocess::Recipe;
+use crate::preprocess::{Recipe, RecipeError};
 
 /// The generator that is part of the program.
 const BUNDLED: &[u8] = include_bytes!("../../weights/generator_reference.safetensors");
+/// What its training data looks like; the file itself is older than this part of the card.
+const BUNDLED_REGION: &str = include_str!("../../weights/generator_reference.region.json");
 /// Most filters that are loaded: 256 make 870 million weights.
 pub const MOST_BASE_CHANNELS: usize = 256;
 /// Key of the card in the safetensors metadata.
@@ -77,6 +79,9 @@ pub enum WeightsError {
     /// A size that the network cannot take.
     #[error("the recipe in the card asks for a grid of {found}; expected a multiple of 256, at most 4096")]
     RecipeSize { found: usize },
+    /// Ranges upside down, an unknown version.
+    #[error("the recipe in the card cannot be followed")]
+    BadRecipe { source: RecipeError },
     /// Missing tensor.
     #[error("the weights have no tensor {name}; expected one of shape {expected:?}")]
     MissingTensor { name: String, expected: Vec<usize> },
@@ -142,7 +147,14 @@ impl GeneratorWeights {
     /// Reads the bundled weights or a file.
     pub fn read(source: &WeightsSource) -> Result<Self, WeightsError> {
         match source {
-            WeightsSource::Bundled => Self::from_bytes(BUNDLED),
+            WeightsSource::Bundled => {
+                let mut weights = Self::from_bytes(BUNDLED)?;
+                if weights.card.region.is_none() {
+                    let region = serde_json::from_str(BUNDLED_REGION);
+                    weights.card.region = Some(region.map_err(|source| WeightsError::BadCard { source })?);
+                }
+                Ok(weights)
+            }
             WeightsSource::File(path) => Self::from_bytes(&read_bounded(path)?),
         }
     }
@@ -210,6 +222,7 @@ fn check_recipe(recipe: &Recipe, config: &GeneratorConfig) -> Result<(), Weights
     if recipe.size == 0 || !recipe.size.is_multiple_of(super::generator::SMALLEST_SIZE) || recipe.size > 4096 {
         return Err(WeightsError::RecipeSize { found: recipe.size });
     }
+    recipe.validate().map_err(|source| WeightsError::BadRecipe { source })?;
     let recipe = recipe.channel_count();
     if recipe == config.input_channels {
         return Ok(());

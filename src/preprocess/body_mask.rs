@@ -19,6 +19,8 @@ const OPENING_MM: f64 = 1.0;
 const CLOSING_MM: f64 = 3.0;
 /// Smallest region that is kept.
 const SMALLEST_MM2: f64 = 400.0;
+/// Denser than air and lung.
+const TISSUE_HU: i16 = -500;
 /// Smallest region that is kept, as a share of the largest.
 const SMALLEST_SHARE: f64 = 0.08;
 /// A table fills less than this share of its box …
@@ -33,12 +35,20 @@ pub(super) fn find_body(slice: &CtSlice, pixel_size_mm: [f64; 2], mode: MaskMode
     let above = |threshold_hu: f64| BitPlane::of(slice.values_hu(), slice.columns(), |hu| f64::from(hu) > threshold_hu);
     match mode {
         MaskMode::CornerMedian => above(corner_median_hu(slice)),
+        // Otsu's method parts any values, also those of nothing but air.
+        MaskMode::Body if !has_tissue(slice, pixel_size_mm) => BitPlane::new(slice.columns(), slice.rows()),
         MaskMode::Body => {
             // Whole HU are compared, so a whole threshold gives the same answer, faster.
             let threshold_hu = otsu_threshold_hu(slice.values_hu()).floor() as i16;
             body_of(BitPlane::of(slice.values_hu(), slice.columns(), |hu| hu > threshold_hu), pixel_size_mm)
         }
     }
+}
+
+/// Whether there is as much that is denser than lung as the smallest region that could be a body.
+fn has_tissue(slice: &CtSlice, [width_mm, height_mm]: [f64; 2]) -> bool {
+    let count = slice.values_hu().iter().filter(|&&hu| hu > TISSUE_HU).count();
+    count as f64 * width_mm * height_mm >= SMALLEST_MM2
 }
 
 /// Otsu's threshold (1979) in HU: 256 equal bins over −1024 … 1000 HU; the centre of the bin that parts the values best, the

@@ -13,12 +13,14 @@ mod components;
 mod edges;
 mod prepared;
 mod recipe;
+mod region;
 mod resample;
 
 pub use body_mask::otsu_threshold_hu;
 pub use edges::{edges_on_ct, sobel_in_range};
 pub use prepared::{CropSquare, Prepared};
 pub use recipe::{Ablation, EdgeRanges, HuRange, InputChannel, MaskMode, Recipe, RecipeError};
+pub use region::{RegionError, RegionFeatures, RegionModel, TrainingRegion};
 pub use resample::low_pass;
 
 /// Why a slice cannot be prepared.

@@ -31,8 +31,8 @@ pub struct Prepared {
     pub mask: Vec<bool>,
     /// Pixels in a row of the CT grid.
     pub columns: usize,
-    /// Height of a CT pixel in its widths.
-    pub pixel_aspect: f64,
+    /// Width and height of a CT pixel.
+    pub pixel_size_mm: [f64; 2],
     /// The network's square on the CT grid.
     pub square: CropSquare,
     /// HU on the network's grid, air outside the body.
@@ -74,7 +74,7 @@ impl Recipe {
         Ok(Prepared {
             mask,
             columns: slice.columns(),
-            pixel_aspect: aspect,
+            pixel_size_mm,
             square,
             channels: self.channels(&grid_hu, &grid_mask),
             grid_hu,
@@ -122,7 +122,12 @@ impl Prepared {
     /// When the answer has another length.
     pub fn rgb8_on_ct(&self, rgb_signed_unit: &[f32]) -> Vec<u8> {
         let grid = self.grid_rgb(rgb_signed_unit);
-        let way = WayBack { grid: &grid, size: self.size, square: self.square, pixel_aspect: self.pixel_aspect };
+        let way = WayBack {
+            grid: &grid,
+            size: self.size,
+            square: self.square,
+            pixel_aspect: self.pixel_size_mm[1] / self.pixel_size_mm[0],
+        };
         way.rgb8(&self.mask, self.columns)
     }
 
