@@ -173,3 +173,94 @@ impl BitPlane {
         cropped
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pixels that look random, the same on every machine.
+    fn speckled(columns: usize, rows: usize, one_in: usize) -> Vec<bool> {
+        (0..columns * rows).map(|i| ((i * 2_654_435_761) >> 7) % 101 % one_in == 0).collect()
+    }
+
+    const SIZES: [(usize, usize); 8] = [(1, 1), (3, 5), (63, 4), (64, 4), (65, 4), (128, 2), (200, 30), (1, 70)];
+
+    /// One step, pixel by pixel.
+    fn plain_step(plane: &[bool], columns: usize, step: Neighbours, is_growing: bool) -> Vec<bool> {
+        let rows = plane.len() / columns;
+        let at = |row: i64, column: i64| {
+            let is_inside = (0..rows as i64).contains(&row) && (0..columns as i64).contains(&column);
+            is_inside && plane[row as usize * columns + column as usize]
+        };
+        (0..plane.len())
+            .map(|index| {
+                let (row, column) = ((index / columns) as i64, (index % columns) as i64);
+                let (across, upright) =
+                    ([at(row, column - 1), at(row, column + 1)], [at(row - 1, column), at(row + 1, column)]);
+                let mut seen = vec![at(row, column)];
+                if step != Neighbours::Upright {
+                    seen.extend(across);
+                }
+                if step != Neighbours::Across {
+                    seen.extend(upright);
+                }
+                if is_growing { seen.contains(&true) } else { !seen.contains(&false) }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn growing_and_shrinking_are_those_of_single_pixels() {
+        let steps = [Neighbours::Plus, Neighbours::Across, Neighbours::Upright, Neighbours::Plus];
+        for (columns, rows) in SIZES {
+            for (one_in, is_growing) in [(9, true), (2, true), (2, false), (1, false)] {
+                let mut plain = speckled(columns, rows, one_in);
+                let mut plane = BitPlane::of(&plain, columns, |bit| bit);
+                for step in steps {
+                    plain = plain_step(&plain, columns, step, is_growing);
+                }
+                if is_growing {
+                    plane.grow(&steps);
+                } else {
+                    plane.shrink(&steps);
+                }
+                assert_eq!(plane.to_bools(), plain, "{columns} × {rows}, one in {one_in}, growing {is_growing}");
+            }
+        }
+    }
+
+    #[test]
+    fn padding_repeats_the_edge_and_cropping_undoes_it() {
+        for (columns, rows) in SIZES {
+            let plain = speckled(columns, rows, 3);
+            let plane = BitPlane::of(&plain, columns, |bit| bit);
+            for (across, down) in [(0, 0), (2, 3), (70, 1)] {
+                let padded = plane.padded(across, down);
+                let wide = columns + 2 * across;
+                let expected: Vec<bool> = (0..wide * (rows + 2 * down))
+                    .map(|index| {
+                        let row = (index / wide).saturating_sub(down).min(rows - 1);
+                        plain[row * columns + (index % wide).saturating_sub(across).min(columns - 1)]
+                    })
+                    .collect();
+                assert_eq!(padded.to_bools(), expected, "{columns} × {rows} by {across}, {down}");
+                assert_eq!(padded.cropped(across, down).to_bools(), plain, "{columns} × {rows}: back");
+            }
+        }
+    }
+
+    #[test]
+    fn bounds_are_the_first_and_last_ones() {
+        for (columns, rows) in SIZES {
+            let plain = speckled(columns, rows, 40);
+            let ones = || plain.iter().enumerate().filter(|(_, bit)| **bit).map(|(i, _)| (i / columns, i % columns));
+            let expected = ones().next().map(|_| {
+                let rows = || ones().map(|(row, _)| row);
+                let columns = || ones().map(|(_, column)| column);
+                [rows().min(), rows().max(), columns().min(), columns().max()].map(|bound| bound.unwrap())
+            });
+            assert_eq!(BitPlane::of(&plain, columns, |bit| bit).bounds(), expected, "{columns} × {rows}");
+        }
+        assert_eq!(BitPlane::new(0, 0).bounds(), None, "nothing");
+    }
+}

@@ -163,3 +163,75 @@ fn root_of(runs: &mut [Run], mut index: usize) -> usize {
     }
     index
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Areas of the 4-connected regions of `wanted`, by flood fill, in the order of their first pixels.
+    fn plain_areas(plane: &[bool], columns: usize, wanted: bool) -> Vec<usize> {
+        let mut seen = vec![false; plane.len()];
+        let mut areas = Vec::new();
+        for start in 0..plane.len() {
+            if seen[start] || plane[start] != wanted {
+                continue;
+            }
+            let (mut waiting, mut area) = (vec![start], 0);
+            seen[start] = true;
+            while let Some(index) = waiting.pop() {
+                area += 1;
+                let (row, column) = (index / columns, index % columns);
+                let mut near = Vec::new();
+                near.extend((column > 0).then(|| index - 1));
+                near.extend((column + 1 < columns).then(|| index + 1));
+                near.extend((row > 0).then(|| index - columns));
+                near.extend((index + columns < plane.len()).then(|| index + columns));
+                for next in near {
+                    if !seen[next] && plane[next] == wanted {
+                        seen[next] = true;
+                        waiting.push(next);
+                    }
+                }
+            }
+            areas.push(area);
+        }
+        areas
+    }
+
+    #[test]
+    fn regions_are_those_of_a_flood_fill() {
+        for (columns, rows) in [(1, 1), (3, 5), (63, 9), (64, 9), (65, 9), (130, 40), (1, 70)] {
+            for one_in in [1, 2, 3, 7, 200] {
+                let plain: Vec<bool> =
+                    (0..columns * rows).map(|i| ((i * 2_654_435_761) >> 9) % 103 % one_in == 0).collect();
+                let plane = BitPlane::of(&plain, columns, |bit| bit);
+                let areas = |regions: &Regions| regions.iter().map(|region| region.area).collect::<Vec<_>>();
+                let (ones, zeros) = (Regions::of_ones(&plane), Regions::of_zeros(&plane));
+                assert_eq!(
+                    areas(&ones),
+                    plain_areas(&plain, columns, true),
+                    "{columns} × {rows}, one in {one_in}: ones"
+                );
+                assert_eq!(
+                    areas(&zeros),
+                    plain_areas(&plain, columns, false),
+                    "{columns} × {rows}, one in {one_in}: zeros"
+                );
+                let mut drawn = BitPlane::new(columns, rows);
+                ones.draw(&mut drawn, |_| true);
+                assert_eq!(drawn.to_bools(), plain, "{columns} × {rows}, one in {one_in}: drawn");
+            }
+        }
+    }
+
+    #[test]
+    fn a_spiral_is_one_region_with_its_box() {
+        let picture = ["########", ".......#", "######.#", "#....#.#", "#.##.#.#", "#.####.#", "#......#", "########"];
+        let plain: Vec<bool> = picture.iter().flat_map(|row| row.bytes()).map(|byte| byte == b'#').collect();
+        let regions = Regions::of_ones(&BitPlane::of(&plain, 8, |bit| bit));
+        let regions: Vec<&Region> = regions.iter().collect();
+        assert_eq!(regions.len(), 1, "connected at its ends alone");
+        assert_eq!((regions[0].rows.clone(), regions[0].columns.clone()), (0..8, 0..8), "its box");
+        assert!(regions[0].touches_edge(8, 8), "it touches the edge");
+    }
+}

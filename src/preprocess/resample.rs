@@ -106,14 +106,14 @@ fn used(places: &[Option<Between>], count: usize) -> Option<Range<usize>> {
 }
 
 /// The part of a picture that is asked for.
-struct Part<'a> {
-    values: &'a [i16],
+struct Part<'a, T> {
+    values: &'a [T],
     columns: usize,
     rows_used: Range<usize>,
     columns_used: Range<usize>,
 }
 
-impl Part<'_> {
+impl<T: Copy + Into<f32>> Part<'_, T> {
     /// Smoothed for shrinking by so much across and down; as it is for 1 and below.
     fn low_passed(&self, [across, down]: [f64; 2]) -> Vec<f32> {
         let (across, down) = (gaussian_half(across), gaussian_half(down));
@@ -127,12 +127,12 @@ impl Part<'_> {
         let mut upright = vec![0.0_f32; seen.len()];
         let mut framed = vec![0.0_f32; width + 2 * reach];
         for (target, row) in smooth.chunks_exact_mut(width).zip(self.rows_used.clone()) {
-            upright.iter_mut().zip(line(row)).for_each(|(sum, &value)| *sum = down[0] * f32::from(value));
+            upright.iter_mut().zip(line(row)).for_each(|(sum, &value)| *sum = down[0] * value.into());
             for (offset, &weight) in down.iter().enumerate().skip(1) {
                 let (above, below) =
                     (mirrored(row as i64 - offset as i64, rows), mirrored((row + offset) as i64, rows));
                 for ((sum, &above), &below) in upright.iter_mut().zip(line(above)).zip(line(below)) {
-                    *sum += weight * (f32::from(above) + f32::from(below));
+                    *sum += weight * (above.into() + below.into());
                 }
             }
             frame(&upright, &mut framed, self.columns_used.start as i64 - reach as i64, (seen.start, self.columns));
@@ -194,27 +194,11 @@ fn mirrored(index: i64, count: usize) -> usize {
 
 /// Low-passes a plane of square pixels before it is shrunk by `factor`, as [`super::Recipe::prepare`] does; as it is for 1 and below.
 pub fn low_pass(plane: &[f32], columns: usize, factor: f64) -> Vec<f32> {
-    let half = gaussian_half(factor);
-    if half.len() == 1 || columns == 0 {
-        return plane.to_vec();
+    if columns == 0 {
+        return Vec::new();
     }
-    let (rows, reach) = (plane.len() / columns, half.len() - 1);
-    let line = |row: usize| &plane[row * columns..(row + 1) * columns];
-    let mut smooth = vec![0.0; rows * columns];
-    let mut upright = vec![0.0_f32; columns];
-    let mut framed = vec![0.0_f32; columns + 2 * reach];
-    for (row, target) in smooth.chunks_exact_mut(columns).enumerate() {
-        upright.iter_mut().zip(line(row)).for_each(|(sum, value)| *sum = half[0] * value);
-        for (offset, &weight) in half.iter().enumerate().skip(1) {
-            let (above, below) = (mirrored(row as i64 - offset as i64, rows), mirrored((row + offset) as i64, rows));
-            for ((sum, above), below) in upright.iter_mut().zip(line(above)).zip(line(below)) {
-                *sum += weight * (above + below);
-            }
-        }
-        frame(&upright, &mut framed, -(reach as i64), (0, columns));
-        smooth_line(&framed, &half, target);
-    }
-    smooth
+    let part = Part { values: plane, columns, rows_used: 0..plane.len() / columns, columns_used: 0..columns };
+    part.low_passed([factor; 2])
 }
 
 /// The way back: colours of the network's grid on the CT grid.
