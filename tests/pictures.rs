@@ -7,7 +7,7 @@ use std::path::Path;
 use ct2rgb::io::atomic_file::WriteError;
 use ct2rgb::io::caption::with_caption;
 use ct2rgb::io::nifti_rgb::{self, RgbVolumeWriter};
-use ct2rgb::io::panes::Panes;
+use ct2rgb::io::panes::{Panes, PixelBox};
 use ct2rgb::io::rgb_image::{Picture, Stamp, content_hash, read_stamp, write_png};
 use ct2rgb::units::SliceIndex;
 use ct2rgb::volume::{
@@ -135,7 +135,13 @@ fn panes(slice: &CtSlice, color: &ColorSlice, fat: f32, bone: f32) -> Picture {
     let (fat, bone) = (vec![fat; count], vec![bone; count]);
     let window = WindowLevel::SOFT_TISSUE;
     Panes {
-        slice, window, edges: (&fat, &bone), color, pixel_size_mm: Some([0.7, 0.7]), note: "Slice 1 of 3, −12 mm"
+        slice,
+        window,
+        edges: (&fat, &bone),
+        color,
+        pixel_size_mm: Some([0.7, 0.7]),
+        part: None,
+        note: "Slice 1 of 3, −12 mm",
     }
     .picture()
 }
@@ -164,6 +170,32 @@ fn panes_say_when_a_region_was_not_in_the_training_data() {
     assert_eq!((known.columns(), known.rows()), (outside.columns(), outside.rows()), "size");
     assert_ne!(known, outside, "{OUTSIDE_TRAINING_MARK}");
     assert!(known.columns() > 3 * 384, "small panes are enlarged");
+}
+
+#[test]
+fn panes_of_a_part_show_that_part_as_far_as_there_is_one() {
+    let slice = CtSlice::new(400, 300, (0..400 * 300).map(|i| if i % 400 < 200 { -1000 } else { 1000 }).collect());
+    let (color, edges) = (color(400, 300), vec![0.0; 400 * 300]);
+    let all = Panes {
+        slice: &slice,
+        window: WindowLevel::SOFT_TISSUE,
+        edges: (&edges, &edges),
+        color: &color,
+        pixel_size_mm: None,
+        part: None,
+        note: "",
+    };
+    let part = |left: usize, columns: usize| Some(PixelBox { left, top: 100, columns, rows: 100 });
+    let picture = Panes { part: part(200, 100), ..all }.picture();
+    assert_eq!(picture.columns(), 3 * 400 + 12, "100 columns, enlarged by 4");
+    let middle = |column: usize| picture.rgb8().as_chunks::<3>().0[picture.rows() / 2 * picture.columns() + column];
+    assert_eq!([middle(1), middle(200), middle(398)], [[255; 3]; 3], "the bright half alone");
+    assert_eq!(
+        Panes { part: part(350, 9000), ..all }.picture().columns(),
+        3 * 400 + 12,
+        "50 columns are left, times 8"
+    );
+    assert!(Panes { part: part(9000, 100), ..all }.picture().columns() > 0, "nothing is left");
 }
 
 #[test]

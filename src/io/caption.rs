@@ -16,10 +16,9 @@ const TEXT_RGB8: [u8; 3] = [236, 236, 236];
 const PLATE_TRANSPARENCY: f32 = 0.3;
 /// Space around the words, in heights of the text.
 const PLATE_MARGIN: f32 = 0.35;
-/// In the usual corner, a plate may hide this share of itself before it moves to another.
-const HIDDEN_SHARE: f32 = 0.1;
-/// A plate may cover this share of the picture's rows; beyond it, the words go below.
-const MOST_COVERED: f32 = 0.25;
+/// On pictures whose shorter side has so many pixels the words stand in a corner: a CT's reconstruction circle leaves it free.
+/// On smaller ones they would hide the body, and go below. All slices of a series have one size, so all are alike.
+const ROOMY: usize = 384;
 
 /// The typeface of every picture: egui's, so that words look as in the viewer.
 ///
@@ -125,33 +124,21 @@ struct Plate {
 }
 
 impl Plate {
-    fn new(picture: &Picture, words: &[&str]) -> Self {
+    /// `widest`: most pixels in a row, where the words allow it.
+    fn new(picture: &Picture, words: &[&str], widest: usize) -> Self {
         let text = Text::for_picture(picture);
         let margin = (text.scale.y * PLATE_MARGIN).round() as usize;
-        let most = (picture.columns() / 2).saturating_sub(2 * margin);
-        let lines: Vec<String> = words.iter().flat_map(|words| text.wrapped(words, most)).collect();
+        let lines: Vec<String> =
+            words.iter().flat_map(|words| text.wrapped(words, widest.saturating_sub(2 * margin))).collect();
         let width = lines.iter().map(|line| text.width(line)).max().unwrap_or(0) + 2 * margin;
         let height = lines.len() * text.height() + margin;
         Self { text, lines, margin, width, height }
     }
 
-    /// The lower left corner, or the one where the plate hides least, if that hides more than a little.
-    fn corner(&self, picture: &Picture) -> (usize, usize) {
-        let (right, bottom) = (picture.columns() - self.width, picture.rows() - self.height);
-        let corners = [(0, bottom), (right, bottom), (0, 0), (right, 0)];
-        let hidden = |&(left, top): &(usize, usize)| {
-            let rows = picture.pixels().chunks_exact(picture.columns()).skip(top).take(self.height);
-            rows.flat_map(|row| &row[left..left + self.width]).filter(|pixel| **pixel != [0; 3]).count()
-        };
-        let few = (HIDDEN_SHARE * (self.width * self.height) as f32) as usize;
-        let best = corners.iter().min_by_key(|corner| hidden(corner).max(few));
-        best.copied().unwrap_or(corners[0])
-    }
-
     fn draw(&self, picture: &mut Picture, (left, top): (usize, usize)) {
         let columns = picture.columns().max(1);
         for row in picture.pixels_mut().chunks_exact_mut(columns).skip(top).take(self.height) {
-            for value in row[left..left + self.width].iter_mut().flatten() {
+            for value in row.iter_mut().skip(left).take(self.width).flatten() {
                 *value = (f32::from(*value) * PLATE_TRANSPARENCY) as u8;
             }
         }
@@ -162,23 +149,21 @@ impl Plate {
     }
 }
 
-/// The picture with words in a corner, on a dark plate that keeps them legible over black and over tissue. Where the picture is too
-/// small for them, they go below it.
+/// The picture with words in its lower left corner, on a dark plate that keeps them legible over black and over tissue; below a
+/// picture that is small.
 #[must_use]
 pub fn with_caption(mut picture: Picture, words: &[&str]) -> Picture {
-    let plate = Plate::new(&picture, words);
-    let is_roomy = plate.width <= picture.columns() && plate.height as f32 <= MOST_COVERED * picture.rows() as f32;
-    let place = if is_roomy {
-        plate.corner(&picture)
-    } else {
-        let mut larger = Picture::black(picture.columns().max(plate.width), picture.rows() + plate.height);
-        larger.paste(&picture, 0, 0);
-        let top = picture.rows();
-        picture = larger.with_pixel_size(picture.pixel_size_mm());
-        (0, top)
-    };
-    plate.draw(&mut picture, place);
-    picture
+    if picture.columns().min(picture.rows()) >= ROOMY {
+        let plate = Plate::new(&picture, words, picture.columns() / 2);
+        let top = picture.rows().saturating_sub(plate.height);
+        plate.draw(&mut picture, (0, top));
+        return picture;
+    }
+    let plate = Plate::new(&picture, words, picture.columns());
+    let mut larger = Picture::black(picture.columns().max(plate.width), picture.rows() + plate.height);
+    larger.paste(&picture, 0, 0);
+    plate.draw(&mut larger, (0, picture.rows()));
+    larger.with_pixel_size(picture.pixel_size_mm())
 }
 
 #[cfg(test)]
@@ -213,17 +198,8 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_moves_to_the_corner_where_it_hides_least() {
-        let mut picture = filled(400, 400, [0; 3]);
-        picture.pixels_mut()[300 * 400..].fill([200, 150, 100]);
-        let marked = with_caption(picture.clone(), &[SYNTHETIC_MARK]);
-        assert_eq!(marked.pixels()[300 * 400..], picture.pixels()[300 * 400..], "the body below stays as it was");
-        assert_ne!(marked.pixels()[..100 * 400], picture.pixels()[..100 * 400], "the words are above");
-    }
-
-    #[test]
     fn small_pictures_get_the_whole_mark_below_them() {
-        for (columns, rows) in [(1, 1), (3, 5), (40, 200), (122, 101), (0, 0)] {
+        for (columns, rows) in [(1, 1), (3, 5), (40, 200), (122, 101), (233, 167), (0, 0)] {
             let picture = filled(columns, rows, [200, 150, 100]);
             let marked = with_caption(picture.clone(), &[SYNTHETIC_MARK]);
             assert!(marked.rows() >= rows + 11 && marked.columns() >= columns, "{columns} × {rows}: room for words");

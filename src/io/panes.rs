@@ -19,6 +19,19 @@ const QUIET_RGB8: [u8; 3] = [150, 150, 150];
 /// What the viewer must not overlook.
 const WARNING_RGB8: [u8; 3] = [255, 176, 32];
 
+/// A part of a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PixelBox {
+    /// First column.
+    pub left: usize,
+    /// First row.
+    pub top: usize,
+    /// Number of columns.
+    pub columns: usize,
+    /// Number of rows.
+    pub rows: usize,
+}
+
 /// One slice in three ways. All planes are on the CT's own grid.
 #[derive(Clone, Copy, Debug)]
 pub struct Panes<'a> {
@@ -32,6 +45,8 @@ pub struct Panes<'a> {
     pub color: &'a ColorSlice,
     /// Width and height of a pixel, when known.
     pub pixel_size_mm: Option<[f64; 2]>,
+    /// The part that is shown, the same for all slices of a series; `None` for all of it.
+    pub part: Option<PixelBox>,
     /// The slice in words (`Slice 57 of 117, −12 mm`), without identity.
     pub note: &'a str,
 }
@@ -39,7 +54,8 @@ pub struct Panes<'a> {
 impl Panes<'_> {
     /// The three panes with their labels, the note, and the mark of synthetic colour.
     pub fn picture(&self) -> Picture {
-        let panes = [self.grey(), self.contours(), Picture::of_color(self.color, self.pixel_size_mm)].map(enlarged);
+        let panes = [self.grey(), self.contours(), Picture::of_color(self.color, self.pixel_size_mm)]
+            .map(|pane| enlarged(self.part.map_or(pane.clone(), |part| pane.part(part))));
         let (columns, rows) = (panes[0].columns(), panes[0].rows());
         let text = Text::new((columns as f32 * 0.034).clamp(13.0, 48.0).round());
         let band = text.height() * 3 / 2;

@@ -6,6 +6,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::atomic_file::{AtomicFile, WriteError, write_atomically};
+use super::panes::PixelBox;
 use crate::volume::{ColorSlice, CtSlice, SYNTHETIC_MARK};
 
 /// Most pixels that a picture is enlarged to.
@@ -89,6 +90,19 @@ impl Picture {
             let source = source_row * other.columns * 3;
             self.rgb8[target..target + columns * 3].copy_from_slice(&other.rgb8[source..source + columns * 3]);
         }
+    }
+
+    /// A part of the picture, as far as it lies inside.
+    #[must_use]
+    pub fn part(&self, part: PixelBox) -> Self {
+        let (left, top) = (part.left.min(self.columns), part.top.min(self.rows));
+        let (columns, rows) = (part.columns.min(self.columns - left), part.rows.min(self.rows - top));
+        let mut picture = Self::black(columns, rows).with_pixel_size(self.pixel_size_mm);
+        for row in 0..rows {
+            let source = ((top + row) * self.columns + left) * 3;
+            picture.rgb8[row * columns * 3..][..columns * 3].copy_from_slice(&self.rgb8[source..][..columns * 3]);
+        }
+        picture
     }
 
     /// The same picture with square pixels, so that every viewer shows the body in its shape: the coarser axis is interpolated.

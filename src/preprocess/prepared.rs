@@ -1,6 +1,7 @@
 //! A slice as the generator sees it, and the way back from the generator's answer.
 
 use super::PreprocessError;
+use super::bits::BitPlane;
 use super::body_mask::find_body;
 use super::edges::sobel_in_range;
 use super::recipe::{InputChannel, Recipe};
@@ -116,6 +117,11 @@ fn clear_outside(hu: &mut [f32], mask: &[bool]) {
 }
 
 impl Prepared {
+    /// First and last row and column of the body on the CT grid, `[top, bottom, left, right]`: what a picture of it must show.
+    pub fn body_bounds(&self) -> Option<[usize; 4]> {
+        BitPlane::of(&self.mask, self.columns, |is_inside| is_inside).bounds()
+    }
+
     /// The generator's answer (`[3, size, size]`, signed unit) as 8-bit sRGB on the CT grid (`rows · columns · 3`), black outside the body.
     ///
     /// # Panics

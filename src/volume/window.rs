@@ -113,6 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "the ends are exact")]
     fn linear_function_gives_the_values_of_the_dicom_clause() {
         // PS3.3 C.11.2.1.2.1: c = 2048, w = 4096 maps 0..4095 onto the full range; c = 2048, w = 1 thresholds at 2048.
         let full = WindowLevel::new(2048.0, 4096.0).unwrap();
