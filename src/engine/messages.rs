@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::training_messages::{TrainingControl, TrainingEvent, TrainingRequest};
 use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
 use crate::preprocess::{EdgeRanges, Recipe};
 use crate::units::SliceIndex;
@@ -81,6 +82,10 @@ pub enum Command {
     Export(ExportRequest),
     /// Stop the export; finished files stay.
     CancelExport,
+    /// Start a training run; refused while one is running.
+    StartTraining(Box<TrainingRequest>),
+    /// Tell the training run something; nothing happens when none is running.
+    ControlTraining(TrainingControl),
 }
 
 /// What happened, to which thing, and what to do, in plain words without identity.
@@ -187,4 +192,6 @@ pub enum Event {
     ExportFailed(UserError),
     /// The export was cancelled by the user; finished files stay.
     ExportCancelled,
+    /// News of the training run.
+    Training(TrainingEvent),
 }

@@ -1,8 +1,12 @@
 //! The one door for the command line and the viewer: commands in, events out.
 
 mod messages;
+mod training_messages;
 
 pub use messages::{ColorFailure, Command, Event, ExportFormat, ExportRequest, LoadSource, Travel, UserError};
+pub use training_messages::{
+    HeldOutMetrics, TrainingControl, TrainingEvent, TrainingPreview, TrainingRequest, TrainingStart,
+};
 
 use std::sync::Arc;
 

@@ -216,6 +216,7 @@ impl UiState {
             | Event::ExportFinished { .. }
             | Event::ExportFailed(_)
             | Event::ExportCancelled => self.export = super::export::status_from(event),
+            Event::Training(_) => {}
         }
     }
 
