@@ -2,6 +2,7 @@
 
 mod messages;
 mod training_messages;
+pub mod training_run;
 
 pub use messages::{ColorFailure, Command, Event, ExportFormat, ExportRequest, LoadSource, Travel, UserError};
 pub use training_messages::{
