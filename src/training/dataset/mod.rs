@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 pub use pair_slice::PairSlice;
-use pictures::PairPictures;
 use stored_slice::StoredSlice;
 
 use super::TrainingError;
