@@ -2,18 +2,22 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::json;
+use signal_hook::consts::SIGINT;
 
 use crate::engine::training_run::{TrainingHooks, run as run_training};
-use crate::engine::{TrainingEvent, TrainingRequest, TrainingStart};
+use crate::engine::{TrainingControl, TrainingEvent, TrainingRequest, TrainingStart};
 use crate::model::{DeviceChoice, WeightsSource};
 use crate::training::{ConfigFlags, Preset, TrainConfig, checkpoint};
 use crate::units::CancelFlag;
 
+/// Exit status of a program that Ctrl-C ended: 128 and the signal's number.
+const QUIT_STATUS: i32 = 130;
 /// Time between two lines about losses.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 /// Slices between two lines about preparing.
@@ -63,11 +67,17 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
     let request =
         TrainingRequest { start: start(&args), pairs: args.pairs, folder: args.out, config, device: args.device };
     let cancel = CancelFlag::new();
-    stop_at_ctrl_c(&cancel)?;
+    let stop = raised_at_ctrl_c()?;
     let reporter = Reporter { is_json: args.json, told_at: Mutex::new(None) };
     let hooks = TrainingHooks {
-        next_control: &|| None,
-        on_event: &|event| reporter.tell(&event),
+        next_control: &|| stop.load(Ordering::Relaxed).then_some(TrainingControl::Stop),
+        on_event: &|event| {
+            // While pictures are read, nobody asks for controls.
+            if stop.load(Ordering::Relaxed) {
+                cancel.cancel();
+            }
+            reporter.tell(&event);
+        },
         on_weights: &|_| {},
         cancel: &cancel,
         spares_a_core: false,
@@ -98,18 +108,16 @@ fn start(args: &TrainArgs) -> TrainingStart {
     }
 }
 
-fn stop_at_ctrl_c(cancel: &CancelFlag) -> anyhow::Result<()> {
-    let cancel = cancel.clone();
-    ctrlc::set_handler(move || {
-        if cancel.is_cancelled() {
-            #[expect(clippy::exit, reason = "the second Ctrl-C asks for just that; the last checkpoint is whole")]
-            std::process::exit(130);
-        }
-        cancel.cancel();
-        // Nobody may be reading any more.
-        drop(writeln!(std::io::stderr(), "stopping after this step; once more to quit at once"));
-    })
-    .context("cannot listen for Ctrl-C")
+/// Raised by Ctrl-C. A second one quits at once, without saving.
+fn raised_at_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let register = || {
+        // In this order: the first finds the flag down, and raises it.
+        signal_hook::flag::register_conditional_shutdown(SIGINT, QUIT_STATUS, Arc::clone(&flag))?;
+        signal_hook::flag::register(SIGINT, Arc::clone(&flag))
+    };
+    register().context("cannot listen for Ctrl-C")?;
+    Ok(flag)
 }
 
 /// Tells what happens, in lines.
