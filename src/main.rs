@@ -1,3 +1,5 @@
 //! The program: parse, start, report.
 
-fn main() {}
+fn main() -> anyhow::Result<()> {
+    ct2rgb::cli::run()
+}

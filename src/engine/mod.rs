@@ -86,7 +86,7 @@ impl Engine {
     pub fn start(options: &EngineOptions, wake_up: WakeUp) -> Result<Self, EngineError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let pool = worker::compute_pool(if options.has_window { cores - 1 } else { cores })?;
-        let shared = Arc::new(Shared::new(wake_up, pool));
+        let shared = Arc::new(Shared::new(wake_up, pool, options.has_window));
         let source = GeneratorSource::Stored(options.weights.clone());
         let choice = GeneratorChoice { source, device: options.device };
         {

@@ -155,11 +155,19 @@ pub(super) struct Shared {
     pub(super) events: EventQueue,
     /// Threads that compute colours.
     pub(super) pool: rayon::ThreadPool,
+    /// A window is drawn meanwhile.
+    pub(super) has_window: bool,
 }
 
 impl Shared {
-    pub(super) fn new(wake_up: WakeUp, pool: rayon::ThreadPool) -> Self {
-        Self { session: Mutex::new(Session::new()), changed: Condvar::new(), events: EventQueue::new(wake_up), pool }
+    pub(super) fn new(wake_up: WakeUp, pool: rayon::ThreadPool, has_window: bool) -> Self {
+        Self {
+            session: Mutex::new(Session::new()),
+            changed: Condvar::new(),
+            events: EventQueue::new(wake_up),
+            pool,
+            has_window,
+        }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Session> {

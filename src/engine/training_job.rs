@@ -1,7 +1,7 @@
 //! A training run on its own thread.
 
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use super::UserError;
@@ -9,9 +9,10 @@ use super::events::Topic;
 use super::messages::Event;
 use super::session::{GeneratorChoice, GeneratorSource, Shared};
 use super::training_messages::{TrainingControl, TrainingEvent, TrainingRequest};
-use super::training_run::{self, RunContext};
+use super::training_run::{self, TrainingHooks};
 use super::worker::{guarded, spawn};
 use crate::model::GeneratorWeights;
+use crate::units::CancelFlag;
 
 /// Wishes that wait for the step in progress to end.
 const WAITING_CONTROLS: usize = 64;
@@ -19,6 +20,7 @@ const WAITING_CONTROLS: usize = 64;
 /// A run that is going on.
 pub(super) struct RunningTraining {
     controls: SyncSender<TrainingControl>,
+    stop: CancelFlag,
     thread: JoinHandle<()>,
 }
 
@@ -37,8 +39,7 @@ impl RunningTraining {
 
     /// Asks the run to save and end, and waits for it.
     pub(super) fn end(self) {
-        self.tell(TrainingControl::Stop);
-        drop(self.controls);
+        self.stop.cancel();
         // A panic has been told of already.
         if self.thread.join().is_err() {
             tracing::warn!("the training thread ended badly");
@@ -58,24 +59,28 @@ pub(super) fn start(shared: &Arc<Shared>, request: TrainingRequest) {
         return refuse("a training run is going on already; stop it first");
     }
     let (controls, receiver) = sync_channel(WAITING_CONTROLS);
+    // The run asks from a thread of its own pool.
+    let receiver = Mutex::new(receiver);
+    let stop = CancelFlag::new();
+    let cancel = stop.clone();
     let run = move |shared: &Shared| {
         let on_event = |event| shared.events.push(Topic::Program, Event::Training(event));
-        let on_weights = |weights| apply(shared, weights);
-        let context = RunContext {
-            controls: &receiver,
-            threads: shared.pool.current_num_threads(),
+        let hooks = TrainingHooks {
+            next_control: &|| lock(&receiver).try_recv().ok(),
             on_event: &on_event,
-            on_weights: &on_weights,
+            on_weights: &|weights| apply(shared, weights),
+            cancel: &cancel,
+            spares_a_core: shared.has_window,
         };
-        let outcome = guarded(|| training_run::run(&request, &context));
+        let outcome = guarded(|| training_run::run(&request, &hooks));
         match outcome {
-            Ok(Ok(())) => {}
+            Ok(Ok(outcome)) => tracing::info!(step = outcome.step, "training ended"),
             Ok(Err(error)) => on_event(TrainingEvent::Failed(UserError::from(&error))),
             Err(error) => on_event(TrainingEvent::Failed(error)),
         }
     };
     match spawn("ct2rgb-training", shared, run) {
-        Ok(thread) => session.training = Some(RunningTraining { controls, thread }),
+        Ok(thread) => session.training = Some(RunningTraining { controls, stop, thread }),
         Err(_no_thread) => {
             drop(session);
             refuse("the system gives no thread for the training; close other programs and try again");
@@ -104,4 +109,8 @@ pub(super) fn stop_applying(shared: &Shared) {
     }
     drop(session);
     shared.announce();
+}
+
+fn lock(receiver: &Mutex<Receiver<TrainingControl>>) -> MutexGuard<'_, Receiver<TrainingControl>> {
+    receiver.lock().unwrap_or_else(PoisonError::into_inner)
 }
