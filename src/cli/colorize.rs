@@ -150,7 +150,7 @@ impl Colorizing<'_> {
         self.conclude()
     }
 
-    fn request(&self, info: &SeriesInfo, recipe: &Recipe) -> anyhow::Result<((SliceIndex, SliceIndex), ExportRequest)> {
+    fn request(&self, info: &SeriesInfo, recipe: &Recipe) -> anyhow::Result<ExportRequest> {
         let last = SliceIndex(info.slice_count.saturating_sub(1));
         let slices = match self.args.slices {
             Some(range) => range.within(info.slice_count)?,
@@ -188,10 +188,10 @@ impl Colorizing<'_> {
             Event::SeriesListed { series, warnings } => self.list(&series, &warnings)?,
             Event::SeriesOpened { info, .. } if Some(info.number) == self.wanted_series => self.opened(*info),
             Event::LoadingFinished { warnings, .. } => self.warn(&warnings),
-            Event::GeneratorReady { card, recipe, device_name, device_note } => {
-                if self.is_as_asked_for(&card, &device_name) {
-                    self.generator_ready(&card, recipe, &device_name, device_note.as_deref());
-                }
+            Event::GeneratorReady { card, recipe, device_name, device_note }
+                if self.is_as_asked_for(&card, &device_name) =>
+            {
+                self.generator_ready(&card, recipe, &device_name, device_note.as_deref());
             }
             Event::LoadingFailed(error) | Event::GeneratorFailed(error) | Event::ExportFailed(error) => {
                 return Err(from_user_error(error));
@@ -266,11 +266,11 @@ impl Colorizing<'_> {
             return Err(self.interrupted().into());
         };
         let slices = |count: usize| if count == 1 { "1 slice".to_owned() } else { format!("{count} slices") };
-        let mut line = format!("{} written", slices(written));
-        if skipped > 0 {
-            line += &format!(", {} there already and kept (--overwrite makes them again)", slices(skipped));
-        }
-        self.console.say(&format!("{line}: {}", path.display()));
+        let kept = match skipped {
+            0 => String::new(),
+            count => format!(", {} there already and kept (--overwrite makes them again)", slices(count)),
+        };
+        self.console.say(&format!("{} written{kept}: {}", slices(written), path.display()));
         if failed.is_empty() {
             return Ok(());
         }

@@ -51,7 +51,7 @@ fn chain_text(error: &anyhow::Error) -> String {
 pub(super) fn from_user_error(error: UserError) -> anyhow::Error {
     let mut causes = std::iter::once(error.message).chain(error.details).rev();
     let first = anyhow::Error::msg(causes.next().unwrap_or_default());
-    causes.fold(first, |chain, effect| chain.context(effect))
+    causes.fold(first, anyhow::Error::context)
 }
 
 #[cfg(test)]

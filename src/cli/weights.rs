@@ -93,7 +93,7 @@ fn in_words(report: &WeightsReport<'_>) -> String {
         ("SHA-256", report.sha256.to_owned()),
     ];
     let told = lines.iter().filter(|(_, text)| !text.is_empty());
-    let body: String = told.map(|(name, text)| format!("  {name:<14} {text}\n")).collect();
+    let body = told.map(|(name, text)| format!("  {name:<14} {text}\n")).collect::<Vec<_>>().concat();
     format!("{}\n{body}", if card.name.is_empty() { "without a name" } else { &card.name })
 }
 

@@ -1,6 +1,6 @@
 //! The report for people.
 
-use super::report::{InspectReport, PixelReport, SeriesReport, WarningReport};
+use super::report::{InspectReport, MissingReport, PixelReport, SeriesReport, WarningReport};
 
 /// Tilt from which on it is said.
 const TOLD_DEGREES: f64 = 0.5;
@@ -52,7 +52,8 @@ fn series_words(series: &SeriesReport) -> String {
 }
 
 fn warning_lines(warnings: &[WarningReport], indent: &str) -> String {
-    warnings.iter().map(|warning| format!("{indent}warning: {} ({})\n", warning.message, warning.code)).collect()
+    let line = |warning: &WarningReport| format!("{indent}warning: {} ({})\n", warning.message, warning.code);
+    warnings.iter().map(line).collect::<Vec<_>>().concat()
 }
 
 fn sizes(series: &SeriesReport) -> String {
@@ -83,8 +84,8 @@ fn pixel_lines(pixels: &PixelReport) -> String {
         (Some(lowest), Some(highest)) => format!(", {lowest} to {highest} HU"),
         _ => String::new(),
     };
-    let missing: String =
-        pixels.missing.iter().map(|one| format!("  slice {} cannot be read: {}\n", one.slice, one.reason)).collect();
+    let line = |one: &MissingReport| format!("  slice {} cannot be read: {}\n", one.slice, one.reason);
+    let missing = pixels.missing.iter().map(line).collect::<Vec<_>>().concat();
     format!("  read: {} slices{range}\n{missing}{}", pixels.slices_read, warning_lines(&pixels.warnings, "  "))
 }
 
