@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::console::say;
+use super::interrupt::EXIT_CODE;
 use crate::engine::UserError;
 
 /// Stopped by Ctrl-C; finished files stay.
@@ -24,7 +25,7 @@ pub fn report(outcome: anyhow::Result<()>) -> ExitCode {
     }
     if let Some(interrupted) = error.downcast_ref::<Interrupted>() {
         say(&interrupted.to_string());
-        return ExitCode::from(130);
+        return ExitCode::from(EXIT_CODE);
     }
     say(&format!("error: {}", chain_text(&error)));
     ExitCode::from(if error.is::<Incomplete>() { 3 } else { 1 })

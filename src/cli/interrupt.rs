@@ -1,24 +1,22 @@
 //! Ctrl-C: the first asks the work to stop, the second does not wait for it.
 
 use anyhow::Context as _;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag::{register, register_conditional_shutdown};
 
 use crate::units::CancelFlag;
 
-/// A flag that Ctrl-C raises (and on Unix SIGTERM and SIGHUP).
+/// What a shell reports of a program that Ctrl-C ended: 128 and the signal's number.
+pub(super) const EXIT_CODE: u8 = 130;
+
+/// A flag that Ctrl-C raises, and SIGTERM.
 pub(super) fn flag() -> anyhow::Result<CancelFlag> {
     let flag = CancelFlag::new();
-    let raised = flag.clone();
-    ctrlc::set_handler(move || {
-        if raised.is_cancelled() {
-            end_at_once();
-        }
-        raised.cancel();
-    })
-    .context("Ctrl-C cannot be listened to")?;
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the first signal finds the flag down, and only raises it.
+        register_conditional_shutdown(signal, i32::from(EXIT_CODE), flag.shared())
+            .and_then(|_id| register(signal, flag.shared()))
+            .context("Ctrl-C cannot be listened to")?;
+    }
     Ok(flag)
-}
-
-#[expect(clippy::exit, reason = "the user asks a second time: whatever is still running is not waited for")]
-fn end_at_once() -> ! {
-    std::process::exit(130)
 }
