@@ -1,10 +1,9 @@
 //! `colorize`: a CT's slices in colour, as files. The engine does the work; this drives it and says how it goes.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 
 use super::console::Console;
@@ -13,9 +12,8 @@ use super::series_choice::{choose, in_words};
 use super::slice_range::{SliceRange, slices_words};
 use super::window_choice::{WindowChoice, window_for};
 use super::{interrupt, source, weights_source};
-use crate::engine::{Command, Engine, Event, ExportFormat, ExportRequest};
-use crate::model::weights::sha256_hex;
-use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
+use crate::engine::{Command, Engine, EngineOptions, Event, ExportFormat, ExportRequest};
+use crate::model::{DeviceChoice, WeightsCard};
 use crate::preprocess::Recipe;
 use crate::units::{CancelFlag, SliceIndex};
 use crate::volume::{SeriesInfo, SeriesWarning};
@@ -75,26 +73,16 @@ pub(super) fn run(args: &ColorizeArgs) -> anyhow::Result<()> {
         anyhow::bail!("a NIfTI volume has no panes; leave out --panes, or use --format png");
     }
     let source = source::parse(&args.path)?;
-    let weights = weights_source(args.weights.as_deref());
-    let weights_sha256 = match &weights {
-        WeightsSource::Bundled => None,
-        WeightsSource::File(path) => Some(hash_of(path)?),
-    };
     let stop = interrupt::flag()?;
-    let engine = Engine::start(Arc::new(|| {}));
-    if args.device != DeviceChoice::default() {
-        engine.send(Command::UseDevice(args.device));
-    }
-    if weights_sha256.is_some() {
-        engine.send(Command::UseWeights(weights));
-    }
+    let options =
+        EngineOptions { weights: weights_source(args.weights.as_deref()), device: args.device, has_window: false };
+    let engine = Engine::start(&options, Arc::new(|| {}))?;
     engine.send(Command::Open(source));
     let mut work = Colorizing {
         args,
         engine,
         stop,
         console: Console::new(),
-        weights_sha256,
         wanted_series: None,
         opened: None,
         recipe: None,
@@ -104,11 +92,6 @@ pub(super) fn run(args: &ColorizeArgs) -> anyhow::Result<()> {
     let outcome = work.run();
     work.console.clear();
     outcome
-}
-
-fn hash_of(path: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::read(path).with_context(|| format!("the weights cannot be read: {path:?}"))?;
-    Ok(sha256_hex(&bytes))
 }
 
 /// How an export ended.
@@ -123,8 +106,6 @@ struct Colorizing<'a> {
     engine: Engine,
     stop: CancelFlag,
     console: Console,
-    /// Hash of the weights that were asked for, when they are not the bundled ones.
-    weights_sha256: Option<String>,
     /// Number of the series to be opened, once the headers are read.
     wanted_series: Option<usize>,
     opened: Option<SeriesInfo>,
@@ -188,9 +169,7 @@ impl Colorizing<'_> {
             Event::SeriesListed { series, warnings } => self.list(&series, &warnings)?,
             Event::SeriesOpened { info, .. } if Some(info.number) == self.wanted_series => self.opened(*info),
             Event::LoadingFinished { warnings, .. } => self.warn(&warnings),
-            Event::GeneratorReady { card, recipe, device_name, device_note }
-                if self.is_as_asked_for(&card, &device_name) =>
-            {
+            Event::GeneratorReady { card, recipe, device_name, device_note } => {
                 self.generator_ready(&card, recipe, &device_name, device_note.as_deref());
             }
             Event::LoadingFailed(error) | Event::GeneratorFailed(error) | Event::ExportFailed(error) => {
@@ -239,17 +218,6 @@ impl Colorizing<'_> {
         for warning in warnings {
             self.console.say(&format!("warning: {}", warning.message));
         }
-    }
-
-    /// Before the weights and the device that were asked for, the engine may have tried its own.
-    fn is_as_asked_for(&self, card: &WeightsCard, device_name: &str) -> bool {
-        let is_cpu = device_name == "CPU";
-        let is_device = match self.args.device {
-            DeviceChoice::Auto => true,
-            DeviceChoice::Cpu => is_cpu,
-            DeviceChoice::Cuda | DeviceChoice::Metal => !is_cpu,
-        };
-        is_device && self.weights_sha256.as_ref().is_none_or(|hash| *hash == card.sha256)
     }
 
     fn generator_ready(&mut self, card: &WeightsCard, recipe: Recipe, device_name: &str, note: Option<&str>) {

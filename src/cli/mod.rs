@@ -75,7 +75,7 @@ pub enum CliCommand {
     Colorize(colorize::ColorizeArgs),
     /// Show which series a path holds, how they lie in the patient, and what is odd about them.
     Inspect(inspect::InspectArgs),
-    // `train`, `evaluate` and `prepare` have their place here.
+    // Here: Train(Box<train::TrainArgs>), Evaluate(evaluate::EvaluateArgs), Prepare(prepare::PrepareArgs).
     /// Show the card of a weights file: what it is, what it was trained on, its terms, its recipe.
     Weights(weights::WeightsArgs),
     /// Turn a PyTorch checkpoint of the original pix2pix code (`latest_net_G.pth`, `unet_256`) into a weights file.
@@ -89,7 +89,7 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
     match command {
         CliCommand::Colorize(args) => colorize::run(&args),
         CliCommand::Inspect(args) => inspect::run(&args),
-        // `train`, `evaluate` and `prepare` have their place here.
+        // Here: train, evaluate, prepare.
         CliCommand::Weights(args) => weights::run(&args),
         CliCommand::ImportWeights(args) => import_weights::run(&args),
         CliCommand::Bench(args) => bench::run(&args),
