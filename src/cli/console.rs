@@ -17,6 +17,13 @@ pub(super) fn say(line: &str) {
     write_error(&format!("{line}\n"));
 }
 
+/// A result, on standard output. Nobody there to read it (`| head`) is an error that ends the program in silence.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}
+
 fn write_error(text: &str) {
     let mut stderr = std::io::stderr().lock();
     if stderr.write_all(text.as_bytes()).is_ok() {

@@ -3,14 +3,13 @@
 mod report;
 mod words;
 
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use clap::Args;
 
 use self::report::{InspectReport, PixelReport, SeriesReport, WarningReport};
-use super::console::Console;
+use super::console::{Console, print};
 use super::failure::Interrupted;
 use super::{interrupt, source};
 use crate::io::{LoadError, ReadRequest, Series};
@@ -39,13 +38,7 @@ pub(super) fn run(args: &InspectArgs) -> anyhow::Result<()> {
         Some(LoadError::Cancelled) => Interrupted("nothing was changed".to_owned()).into(),
         _ => error,
     })?;
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
-    } else {
-        write!(out, "{}", words::report_words(&report))?;
-    }
-    Ok(())
+    print(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { words::report_words(&report) })
 }
 
 fn inspect(args: &InspectArgs, cancel: &CancelFlag) -> anyhow::Result<InspectReport> {

@@ -1,12 +1,12 @@
 //! `weights`: the card of a weights file.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde::Serialize;
 
+use super::console::print;
 use super::weights_source;
 use crate::model::{GeneratorWeights, NormMode, WeightsCard};
 use crate::preprocess::{HuRange, InputChannel, MaskMode, Recipe};
@@ -49,13 +49,7 @@ pub(super) fn run(args: &WeightsArgs) -> anyhow::Result<()> {
         bytes: source.size_bytes().with_context(cannot)?,
         recipe: &weights.recipe,
     };
-    let mut out = std::io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
-    } else {
-        write!(out, "{}", in_words(&report))?;
-    }
-    Ok(())
+    print(&if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { in_words(&report) })
 }
 
 fn in_words(report: &WeightsReport<'_>) -> String {

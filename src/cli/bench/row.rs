@@ -1,10 +1,10 @@
 //! Lines of a measurement: for people, or one JSON object each.
 
-use std::io::Write as _;
 use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::cli::console::print;
 use crate::model::bench::BenchRow;
 
 /// Writes lines to standard output as they come.
@@ -22,12 +22,7 @@ impl RowPrinter {
     pub(super) fn print(&mut self, row: &impl Serialize, words: &str) {
         let line =
             if self.is_json { serde_json::to_string(row).map_err(anyhow::Error::from) } else { Ok(words.into()) };
-        let written = line.and_then(|line: String| {
-            let mut out = std::io::stdout().lock();
-            writeln!(out, "{line}")?;
-            Ok(out.flush()?)
-        });
-        if let Err(error) = written {
+        if let Err(error) = line.and_then(|line: String| print(&(line + "\n"))) {
             self.failure.get_or_insert(error);
         }
     }
