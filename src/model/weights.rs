@@ -35,6 +35,16 @@ pub enum WeightsSource {
     File(PathBuf),
 }
 
+impl WeightsSource {
+    /// Size of the file.
+    pub fn size_bytes(&self) -> std::io::Result<u64> {
+        match self {
+            Self::Bundled => Ok(BUNDLED.len() as u64),
+            Self::File(path) => Ok(std::fs::metadata(path)?.len()),
+        }
+    }
+}
+
 /// How weights are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
