@@ -13,6 +13,7 @@ mod pace;
 mod series_choice;
 mod slice_range;
 mod source;
+mod train;
 mod weights;
 mod window_choice;
 
@@ -75,7 +76,9 @@ pub enum CliCommand {
     Colorize(colorize::ColorizeArgs),
     /// Show which series a path holds, how they lie in the patient, and what is odd about them.
     Inspect(inspect::InspectArgs),
-    // Here: Train(Box<train::TrainArgs>), Evaluate(evaluate::EvaluateArgs), Prepare(prepare::PrepareArgs).
+    /// Train a generator on pairs of CT slices and photographs, or go on with a training.
+    Train(Box<train::TrainArgs>),
+    // Here: Evaluate(evaluate::EvaluateArgs), Prepare(prepare::PrepareArgs).
     /// Show the card of a weights file: what it is, what it was trained on, its terms, its recipe.
     Weights(weights::WeightsArgs),
     /// Turn a PyTorch checkpoint of the original pix2pix code (`latest_net_G.pth`, `unet_256`) into a weights file.
@@ -89,7 +92,8 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
     match command {
         CliCommand::Colorize(args) => colorize::run(&args),
         CliCommand::Inspect(args) => inspect::run(&args),
-        // Here: train, evaluate, prepare.
+        CliCommand::Train(args) => train::run(*args),
+        // Here: evaluate, prepare.
         CliCommand::Weights(args) => weights::run(&args),
         CliCommand::ImportWeights(args) => import_weights::run(&args),
         CliCommand::Bench(args) => bench::run(&args),
@@ -97,18 +101,23 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
 }
 
 impl ViewerArgs {
-    /// The path, checked so that a mistyped subcommand is told here and not in a window; `None` for the bundled sample, which is said.
-    pub fn path_to_open(self) -> anyhow::Result<Option<PathBuf>> {
-        match self.path {
-            Some(path) if path.exists() => Ok(Some(path)),
-            Some(path) if path.as_os_str() != source::SAMPLE => {
+    /// Makes sure that there is something to open, so that a mistyped subcommand is told here and not in a window.
+    pub fn check_path(&self) -> anyhow::Result<()> {
+        match &self.path {
+            Some(path) if !path.exists() && path.as_os_str() != source::SAMPLE => {
                 anyhow::bail!("there is no such file, folder or subcommand; `ct2rgb --help` lists them: {path:?}")
             }
-            _ => {
-                console::say("no path given: opening the bundled sample");
-                Ok(None)
-            }
+            _ => Ok(()),
         }
+    }
+
+    /// The path; `None` for the bundled sample, which is said.
+    pub fn path_to_open(self) -> Option<PathBuf> {
+        let path = self.path.filter(|path| path.as_os_str() != source::SAMPLE || path.exists());
+        if path.is_none() {
+            console::say("no path given: opening the bundled sample");
+        }
+        path
     }
 }
 

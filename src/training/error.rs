@@ -32,6 +32,9 @@ pub enum TrainingError {
         "line {line} of the pairs table, field ct: expected 16-bit grey with HU = value − 1024, found {found}: {path:?}"
     )]
     NotHu { line: u64, found: String, path: PathBuf },
+    /// A photograph of another kind.
+    #[error("line {line} of the pairs table, field rgb: expected an 8-bit colour PNG or JPEG, found {found}: {path:?}")]
+    NotColor { line: u64, found: String, path: PathBuf },
     /// The two pictures of a row show squares of different size.
     #[error(
         "line {line} of the pairs table: ct covers {ct_mm:.1?} mm and rgb {rgb_mm:.1?} mm; expected the same field of view, \
@@ -41,6 +44,9 @@ pub enum TrainingError {
     /// The slice cannot be prepared.
     #[error("line {line} of the pairs table: the slice cannot be prepared")]
     Prepare { line: u64, source: PreprocessError },
+    /// The work was cancelled by the user.
+    #[error("cancelled")]
+    Cancelled,
     /// Two pictures that should be compared.
     #[error("pictures of different size cannot be compared: expected {}×{}, found {}×{}", expected.0, expected.1, found.0, found.1)]
     PictureSizes { expected: (usize, usize), found: (usize, usize) },
@@ -64,6 +70,15 @@ pub enum TrainingError {
     /// A checkpoint that cannot be used.
     #[error("cannot use the checkpoint: {reason}; {path:?}")]
     Checkpoint { reason: String, path: PathBuf },
+    /// A folder that no run can be in.
+    #[error("no run can start in this folder: {reason}; {path:?}")]
+    RunFolder { reason: &'static str, path: PathBuf },
+    /// A folder that cannot be written to.
+    #[error(transparent)]
+    Folder(#[from] crate::io::atomic_file::WriteError),
+    /// Names of sets that no row carries.
+    #[error("no row of the pairs table is in the set {set:?}; its sets are {known:?}")]
+    UnknownSet { set: String, known: Vec<String> },
     /// A file that cannot be written; training may go on.
     #[error("cannot write {path:?}; check the free space and the permissions of the folder")]
     Write { path: PathBuf, source: std::io::Error },
@@ -73,6 +88,9 @@ pub enum TrainingError {
     /// Loss networks, weights of the generator.
     #[error("the weights cannot be used: {path:?}")]
     Weights { path: PathBuf, source: crate::model::WeightsError },
+    /// No worker threads.
+    #[error("the threads for training cannot be started: {reason}")]
+    Threads { reason: String },
     /// The device failed while it computed.
     #[error(
         "the device failed while it computed; with a GPU that is short of memory, use a smaller batch or the device cpu"
