@@ -10,7 +10,7 @@ fn main() -> ExitCode {
     start_tracing();
     let outcome = match arguments.command {
         Some(command) => cli::run(command),
-        None => open_viewer(arguments.viewer),
+        None => arguments.viewer.check_path().and_then(|()| open_viewer(arguments.viewer)),
     };
     cli::report(outcome)
 }
@@ -27,8 +27,7 @@ fn open_viewer(arguments: ViewerArgs) -> anyhow::Result<()> {
     use ct2rgb::ui::{LaunchOptions, run};
     let ViewerArgs { weights, device, .. } = &arguments;
     let (weights, device) = (cli::weights_source(weights.as_deref()), *device);
-    run(LaunchOptions { path: arguments.path_to_open()?, weights, device })?;
-    Ok(())
+    Ok(run(LaunchOptions { path: arguments.path_to_open(), weights, device })?)
 }
 
 #[cfg(not(feature = "gui"))]

@@ -101,18 +101,23 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
 }
 
 impl ViewerArgs {
-    /// The path, checked so that a mistyped subcommand is told here and not in a window; `None` for the bundled sample, which is said.
-    pub fn path_to_open(self) -> anyhow::Result<Option<PathBuf>> {
-        match self.path {
-            Some(path) if path.exists() => Ok(Some(path)),
-            Some(path) if path.as_os_str() != source::SAMPLE => {
+    /// Makes sure that there is something to open, so that a mistyped subcommand is told here and not in a window.
+    pub fn check_path(&self) -> anyhow::Result<()> {
+        match &self.path {
+            Some(path) if !path.exists() && path.as_os_str() != source::SAMPLE => {
                 anyhow::bail!("there is no such file, folder or subcommand; `ct2rgb --help` lists them: {path:?}")
             }
-            _ => {
-                console::say("no path given: opening the bundled sample");
-                Ok(None)
-            }
+            _ => Ok(()),
         }
+    }
+
+    /// The path; `None` for the bundled sample, which is said.
+    pub fn path_to_open(self) -> Option<PathBuf> {
+        let path = self.path.filter(|path| path.as_os_str() != source::SAMPLE || path.exists());
+        if path.is_none() {
+            console::say("no path given: opening the bundled sample");
+        }
+        path
     }
 }
 
