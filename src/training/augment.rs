@@ -56,6 +56,13 @@ impl Variation {
         [(cos * row - sin * column) / self.scale, (sin * row + cos * column) / self.scale]
     }
 
+    /// [`Self::source_of`] every pixel of a grid, row by row.
+    pub fn sources(&self, size: usize) -> Vec<[f32; 2]> {
+        let from_center = |index: usize| index as f32 + 0.5 - size as f32 / 2.0;
+        let at = |row: usize, column: usize| self.source_of([from_center(row), from_center(column)], size);
+        (0..size).flat_map(|row| (0..size).map(move |column| at(row, column))).collect()
+    }
+
     /// HU as another scanner would have measured them.
     pub fn vary_hu(&self, values_hu: &mut [f32]) {
         let air = f32::from(AIR_HU);

@@ -32,6 +32,9 @@ pub enum TrainingError {
         "line {line} of the pairs table, field ct: expected 16-bit grey with HU = value − 1024, found {found}: {path:?}"
     )]
     NotHu { line: u64, found: String, path: PathBuf },
+    /// A photograph of another kind.
+    #[error("line {line} of the pairs table, field rgb: expected an 8-bit colour PNG or JPEG, found {found}: {path:?}")]
+    NotColor { line: u64, found: String, path: PathBuf },
     /// The two pictures of a row show squares of different size.
     #[error(
         "line {line} of the pairs table: ct covers {ct_mm:.1?} mm and rgb {rgb_mm:.1?} mm; expected the same field of view, \
@@ -41,6 +44,9 @@ pub enum TrainingError {
     /// The slice cannot be prepared.
     #[error("line {line} of the pairs table: the slice cannot be prepared")]
     Prepare { line: u64, source: PreprocessError },
+    /// The work was cancelled by the user.
+    #[error("cancelled")]
+    Cancelled,
     /// Two pictures that should be compared.
     #[error("pictures of different size cannot be compared: expected {}×{}, found {}×{}", expected.0, expected.1, found.0, found.1)]
     PictureSizes { expected: (usize, usize), found: (usize, usize) },
