@@ -1,3 +1,8 @@
 //! The program: parse, start, report.
 
-fn main() {}
+use clap::Parser as _;
+use ct2rgb::cli::{self, Arguments};
+
+fn main() -> anyhow::Result<()> {
+    cli::run(Arguments::parse().command)
+}

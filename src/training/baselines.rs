@@ -151,6 +151,10 @@ mod tests {
     #[test]
     fn grey_is_black_at_the_lower_end_of_soft_tissue_and_white_at_the_upper() {
         let grey = grey_as_rgb(&prepared(&[-160.0, 240.0]));
-        assert_eq!([grey.pixel(0, 0), grey.pixel(1, 0), grey.pixel(1, 1)], [[0; 3], [255; 3], [0; 3]], "the last is outside");
+        assert_eq!(
+            [grey.pixel(0, 0), grey.pixel(1, 0), grey.pixel(1, 1)],
+            [[0; 3], [255; 3], [0; 3]],
+            "the last is outside"
+        );
     }
 }

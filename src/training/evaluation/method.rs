@@ -49,6 +49,11 @@ impl Method {
         self.weights.as_deref()
     }
 
+    /// Whether it is the CT in grey.
+    pub fn is_grey(&self) -> bool {
+        matches!(self.painter, Painter::Grey)
+    }
+
     /// How a slice is prepared for it.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe

@@ -24,6 +24,8 @@ pub struct Report {
     pub methods: Vec<MethodReport>,
     /// Each generator against the first.
     pub differences: Vec<Difference>,
+    /// What a reader of the figures must know, in sentences without a full stop.
+    pub notes: Vec<String>,
 }
 
 /// What was measured of a method.
@@ -68,7 +70,7 @@ pub struct Difference {
 
 impl Report {
     /// Sums up a measurement of these methods.
-    pub fn new(split: &str, methods: &[Method], measurement: &Measurement) -> Self {
+    pub fn new(split: &str, methods: &[Method], measurement: &Measurement, notes: Vec<String>) -> Self {
         let places = measurement.rows.iter().map(|row| (row.set.as_str(), row.level_mm));
         let blocks = Blocks::of_slices(places);
         let of_method = |(method, scores): (&Method, &Vec<Scores>)| MethodReport {
@@ -84,6 +86,7 @@ impl Report {
             slices: measurement.rows.len(),
             methods: methods.iter().zip(&measurement.scores).map(of_method).collect(),
             differences: differences(methods, measurement, &blocks),
+            notes,
         }
     }
 
@@ -120,8 +123,7 @@ fn differences(methods: &[Method], measurement: &Measurement, blocks: &Blocks) -
     let mut generators = methods.iter().zip(&measurement.scores).filter(|(method, _)| method.weights().is_some());
     let Some((first, of_first)) = generators.next() else { return Vec::new() };
     let difference = |(method, scores): (&Method, &Vec<Scores>)| {
-        let less =
-            |metric, slice: usize| Some(scores[slice].get(metric)? - of_first.get(slice)?.get(metric)?);
+        let less = |metric, slice: usize| Some(scores[slice].get(metric)? - of_first.get(slice)?.get(metric)?);
         Difference {
             name: method.name().to_owned(),
             from: first.name().to_owned(),
