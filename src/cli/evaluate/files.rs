@@ -1,20 +1,24 @@
 //! Files of an evaluation: each appears whole or not at all.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
-
-use crate::io::atomic_file::AtomicFile;
+use super::error::EvaluateError;
+use crate::io::atomic_file::{AtomicFile, WriteError};
 use crate::io::rgb_image::{Stamp, write_png};
 use crate::io::sheet::Sheet;
 use crate::model::Colorizer;
 
 /// Finds out before the work whether its results can be written.
-pub(super) fn check_writable<'a>(paths: impl Iterator<Item = &'a std::path::PathBuf>) -> anyhow::Result<()> {
+pub(super) fn check_writable<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
     for path in paths {
         if path.is_dir() {
-            anyhow::bail!("expected the name of a file to write, found a folder: {path:?}");
+            return Err(EvaluateError::Folder { path: path.clone() }.into());
+        }
+        if !seen.insert(path) {
+            return Err(EvaluateError::SameFile { path: path.clone() }.into());
         }
         // Dropped without `commit`, it leaves nothing.
         drop(AtomicFile::create(path)?);
@@ -24,7 +28,7 @@ pub(super) fn check_writable<'a>(paths: impl Iterator<Item = &'a std::path::Path
 
 pub(super) fn write_text(path: &Path, text: &str) -> anyhow::Result<()> {
     let mut file = AtomicFile::create(path)?;
-    file.write_all(text.as_bytes()).with_context(|| format!("the file could not be written: {path:?}"))?;
+    file.write_all(text.as_bytes()).map_err(|source| WriteError::from_io(path, source))?;
     Ok(file.commit()?)
 }
 
@@ -34,7 +38,7 @@ pub(super) fn write_csv(path: &Path, records: impl Iterator<Item = Vec<String>>)
     for record in records {
         writer.write_record(record)?;
     }
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     write_text(path, &String::from_utf8(bytes)?)
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::error::EvaluateError;
 use crate::cli::console::Console;
 use crate::model::{Colorizer, DeviceChoice, WeightsSource};
 use crate::training::evaluation::Method;
@@ -29,12 +30,12 @@ pub(super) fn say_where(console: &mut Console, generators: &[Method]) {
     }
 }
 
-fn refuse_repeated(paths: &[PathBuf]) -> anyhow::Result<()> {
+fn refuse_repeated(paths: &[PathBuf]) -> Result<(), EvaluateError> {
     let mut seen = BTreeSet::new();
     for path in paths {
         let file = path.canonicalize().unwrap_or_else(|_| path.clone());
         if !seen.insert(file) {
-            anyhow::bail!("the same weights are given twice; name each file once: {path:?}");
+            return Err(EvaluateError::WeightsTwice { path: path.clone() });
         }
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! `evaluate`: how close the colours of generators and of baselines are to photographs, and what can be said without one.
 
+mod error;
 mod files;
 mod methods;
 mod pairs;
@@ -20,7 +21,7 @@ use crate::training::HELD_OUT_SPLIT;
 #[derive(Args, Debug)]
 #[command(group(ArgGroup::new("data").required(true).args(["pairs", "series"])))]
 pub struct EvaluateArgs {
-    /// Table of pairs (CSV: ct, rgb, ct_mm_per_px, rgb_mm_per_px; set, slice and split if it likes): CT with the photograph
+    /// Table of pairs (CSV: `ct`, `rgb`, `ct_mm_per_px`, `rgb_mm_per_px`; `set`, `slice` and `split` if it likes): CT with the photograph
     /// of the same level.
     #[arg(long, value_name = "CSV")]
     pairs: Option<PathBuf>,

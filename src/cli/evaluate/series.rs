@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Context as _;
 use serde::Serialize;
 
+use super::error::EvaluateError;
 use super::series_sheet::SeriesSheet;
 use super::{EvaluateArgs, files, methods, series_table, spread};
 use crate::cli::console::{self, Console};
@@ -78,10 +78,10 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
 /// Reads the largest series of a path, all of it.
 fn open(path: &Path, console: &mut Console, cancel: &CancelFlag) -> anyhow::Result<(SeriesInfo, Arc<CtVolume>)> {
     let scan = io::scan(path, cancel, &|_| {})?;
-    let series = scan.series.first().with_context(|| format!("no series of CT slices found: {path:?}"))?;
+    let series = scan.series.first().ok_or_else(|| EvaluateError::NoSeries { path: path.to_owned() })?;
     if scan.series.len() > 1 {
         let (slices, others) = (series.info().slice_count, scan.series.len() - 1);
-        console.say(&format!("the largest series ({slices} slices) is measured, {others} more are not: {path:?}"));
+        console.say(&format!("the largest series ({slices} slices) is measured; {others} more are not"));
     }
     let volume = series.pending_volume();
     let first = SliceIndex(volume.slice_count() / 2);

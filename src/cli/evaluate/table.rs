@@ -1,42 +1,32 @@
 //! What was measured against photographs, as tables.
 
-
 use crate::training::Interval;
 use crate::training::evaluation::{MethodReport, Metric, Report, Scores};
 
 /// A table for a terminal, with the sets and the differences below it.
-pub(in crate::cli) fn text(report: &Report) -> String {
+pub(super) fn text(report: &Report) -> String {
     let metrics = metrics_of(report);
-    let mut text = format!("split {}, {} slices; mean and 95 % interval\n\n", report.split, report.slices);
-    text += &aligned(&method_rows(report, &metrics, |words, _| words));
-    for (title, rows) in [("by set", set_rows(report, &metrics)), ("differences", difference_rows(report, &metrics))] {
-        if rows.len() > 1 {
-            text += &format!("\n{title}\n\n{}", aligned(&rows));
-        }
+    let title = format!("split {}, {} slices; mean and 95 % interval\n", report.split, report.slices);
+    let mut parts = vec![title, aligned(&method_rows(report, &metrics, |words, _| words))];
+    let below = [("by set", set_rows(report, &metrics)), ("differences", difference_rows(report, &metrics))];
+    for (title, rows) in below.iter().filter(|(_, rows)| rows.len() > 1) {
+        parts.extend([format!("\n{title}\n"), aligned(rows)]);
     }
-    text
+    parts.join("\n")
 }
 
 /// The same in Markdown, the best of each metric in bold.
-pub(in crate::cli) fn markdown(report: &Report) -> String {
+pub(super) fn markdown(report: &Report) -> String {
     let metrics = metrics_of(report);
-    let mut text = format!("Split `{}`, {} slices; mean [95 % interval].\n\n", report.split, report.slices);
-    text += &in_markdown(&method_rows(
-        report,
-        &metrics,
-        |words, is_best| {
-            if is_best { format!("**{words}**") } else { words }
-        },
-    ));
-    for rows in [set_rows(report, &metrics), difference_rows(report, &metrics)] {
-        if rows.len() > 1 {
-            text += &format!("\n{}", in_markdown(&rows));
-        }
-    }
-    for note in &report.notes {
-        text += &format!("\nNote: {note}.\n");
-    }
-    text
+    let bold = |words: String, is_best| if is_best { format!("**{words}**") } else { words };
+    let mut parts = vec![
+        format!("Split `{}`, {} slices; mean [95 % interval].\n", report.split, report.slices),
+        in_markdown(&method_rows(report, &metrics, bold)),
+    ];
+    let below = [set_rows(report, &metrics), difference_rows(report, &metrics)];
+    parts.extend(below.iter().filter(|rows| rows.len() > 1).map(|rows| in_markdown(rows)));
+    parts.extend(report.notes.iter().map(|note| format!("Note: {note}.\n")));
+    parts.join("\n")
 }
 
 /// Metrics that were measured.
@@ -111,23 +101,22 @@ pub(super) fn aligned(rows: &[Vec<String>]) -> String {
     let count = rows.first().map_or(0, Vec::len);
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
+    let line = |row: &Vec<String>| {
         let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text += cells.join("   ").trim_end();
-        text.push('\n');
-    }
-    text
+        cells.join("   ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
 }
 
+/// The first row is the header.
 pub(super) fn in_markdown(rows: &[Vec<String>]) -> String {
-    let mut text = String::new();
-    for (index, row) in rows.iter().enumerate() {
+    let line = |row: &Vec<String>| {
         let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
-        text += &format!("| {} |\n", cells.join(" | "));
-        if index == 0 {
-            text += &format!("|{}\n", " --- |".repeat(row.len()));
-        }
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    if let Some(header) = rows.first() {
+        lines.insert(1, format!("|{}\n", " --- |".repeat(header.len())));
     }
-    text
+    lines.concat()
 }

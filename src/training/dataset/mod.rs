@@ -15,7 +15,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rayon::prelude::*;
 
 pub use pair_slice::PairSlice;
-use pictures::PairPictures;
 use stored_slice::StoredSlice;
 
 use super::TrainingError;
@@ -90,11 +89,11 @@ impl Dataset {
 
     /// What the slices look like, set by set: it tells when a slice looks like none of them.
     pub fn region_model(&self) -> Result<RegionModel, RegionError> {
-        let mut sets: Vec<(String, Vec<RegionFeatures>)> = Vec::new();
+        let mut sets: Vec<(&str, Vec<RegionFeatures>)> = Vec::new();
         for slice in &self.slices {
             match sets.iter_mut().find(|(set, _)| *set == slice.set) {
                 Some((_, features)) => features.push(slice.features),
-                None => sets.push((slice.set.clone(), vec![slice.features])),
+                None => sets.push((&slice.set, vec![slice.features])),
             }
         }
         RegionModel::fit(&sets)

@@ -77,7 +77,7 @@ impl Report {
             name: method.name().to_owned(),
             weights: method.weights().map(str::to_owned),
             grid: method.recipe().size,
-            means: Scores::mean(scores.iter()),
+            means: Scores::mean(scores),
             intervals: intervals(&blocks, |metric, slice| scores[slice].get(metric), scores.len()),
             sets: by_set(measurement, scores),
         };

@@ -79,16 +79,17 @@ impl Scores {
     }
 
     /// Means over slices; VGG only where every slice has it.
-    pub fn mean<'a>(slices: impl Iterator<Item = &'a Self> + Clone) -> Self {
-        let count = slices.clone().count().max(1) as f64;
-        let mean = |of: fn(&Self) -> f64| slices.clone().map(of).sum::<f64>() / count;
-        let vgg: Option<f64> = slices.clone().map(|scores| scores.lpips_vgg).sum();
-        Self {
-            rmse: mean(|scores| scores.rmse),
-            ssim: mean(|scores| scores.ssim),
-            lpips: mean(|scores| scores.lpips),
-            lpips_vgg: vgg.map(|sum| sum / count),
+    pub fn mean<'a>(slices: impl IntoIterator<Item = &'a Self>) -> Self {
+        let (mut sum, mut count) = (Self { lpips_vgg: Some(0.0), ..Self::default() }, 0.0_f64);
+        for scores in slices {
+            sum.rmse += scores.rmse;
+            sum.ssim += scores.ssim;
+            sum.lpips += scores.lpips;
+            sum.lpips_vgg = sum.lpips_vgg.zip(scores.lpips_vgg).map(|(sum, value)| sum + value);
+            count += 1.0;
         }
+        let mean = |sum: f64| sum / count.max(1.0);
+        Self { rmse: mean(sum.rmse), ssim: mean(sum.ssim), lpips: mean(sum.lpips), lpips_vgg: sum.lpips_vgg.map(mean) }
     }
 }
 
@@ -141,9 +142,9 @@ mod tests {
     fn a_mean_has_vgg_only_when_every_slice_has() {
         let of = |rmse, lpips_vgg| Scores { rmse, lpips_vgg, ..Scores::default() };
         let all = [of(10.0, Some(0.2)), of(20.0, Some(0.4))];
-        let mean = Scores::mean(all.iter());
+        let mean = Scores::mean(&all);
         assert!((mean.rmse - 15.0).abs() < 1e-12, "{mean:?}");
         assert!((mean.lpips_vgg.unwrap() - 0.3).abs() < 1e-12, "{mean:?}");
-        assert_eq!(Scores::mean([of(1.0, Some(0.2)), of(1.0, None)].iter()).lpips_vgg, None, "one is missing");
+        assert_eq!(Scores::mean(&[of(1.0, Some(0.2)), of(1.0, None)]).lpips_vgg, None, "one is missing");
     }
 }
