@@ -3,10 +3,32 @@
 
 say() { printf '%s\n' "$*" >&2; }
 
+# Rust by its own installer, for this user, when there is none: rust-toolchain.toml names the version, which it fetches by itself.
 require_rust() {
-    if ! command -v cargo >/dev/null 2>&1; then
-        [ -x "$HOME/.cargo/bin/cargo" ] && PATH="$HOME/.cargo/bin:$PATH" && return
-        say "Rust is missing: install it from https://rustup.rs and run this again"
+    PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+    if command -v cargo >/dev/null 2>&1 && cargo --version >/dev/null 2>&1; then
+        check_rust_version
+        return
+    fi
+    if ! command -v curl >/dev/null 2>&1; then
+        require_packages curl ca-certificates
+    fi
+    if ! command -v rustup >/dev/null 2>&1; then
+        say "Rust is missing: installing it for this user with rustup (https://rustup.rs)"
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --quiet --no-modify-path --profile minimal \
+            --default-toolchain none
+    fi
+    # Where rustup does not fetch a missing toolchain by itself.
+    cargo --version >/dev/null 2>&1 || rustup toolchain install
+}
+
+# A distribution's own cargo may be older than what Cargo.toml asks for; rustup's follows rust-toolchain.toml.
+check_rust_version() {
+    local wanted found
+    wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "${BASH_SOURCE[0]%/*}/../Cargo.toml")
+    found=$(cargo --version | cut -d ' ' -f 2)
+    if [ "$(printf '%s\n' "$wanted" "$found" | sort -V | head -n 1)" != "$wanted" ]; then
+        say "Rust $wanted or later is needed, and $found is here: install it from https://rustup.rs and run this again"
         exit 1
     fi
 }

@@ -41,6 +41,11 @@ impl CancelFlag {
         self.0.store(true, std::sync::atomic::Ordering::Relaxed);
     }
 
+    /// The flag itself, for those who can only raise an `AtomicBool`: signal handlers.
+    pub fn shared(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
+        std::sync::Arc::clone(&self.0)
+    }
+
     /// Whether somebody asked to stop.
     pub fn is_cancelled(&self) -> bool {
         self.0.load(std::sync::atomic::Ordering::Relaxed)

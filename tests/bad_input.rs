@@ -1,4 +1,5 @@
-//! What a person reads when the input is bad; and that nothing that a file may hold makes the program panic or hang.
+//! What a person reads when the input is bad. Weights: `weights.rs`, `import.rs`; folders to write into: `pictures.rs`, `cli.rs`;
+//! NIfTI and pictures: `other_formats.rs`; archives that point outside: `dicom.rs`; bytes changed at random: `mutation.rs`.
 
 #![expect(clippy::unwrap_used, reason = "clippy spares tests, and not the functions that they share")]
 
@@ -9,8 +10,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use common::*;
-use ct2rgb::io::{LoadError, ReadRequest, scan};
-use ct2rgb::units::{CancelFlag, SliceIndex};
+use ct2rgb::units::SliceIndex;
 
 fn error_of_bytes(name: &str, bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -192,86 +192,4 @@ fn messages_hold_no_identity() {
     for data_set in [slice().number(ROWS, 0), slice().text(MODALITY, *b"CS", "MR"), slice().without(PIXELS)] {
         assert!(!error_of(&data_set).contains("GEHEIM"));
     }
-}
-
-/// Pseudo-random numbers without a seed from outside: the same cases on every machine (xorshift of Marsaglia 2003).
-struct Cases(u64);
-
-impl Cases {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-
-    /// Flips, cuts, swaps or overwrites, mostly in the header.
-    fn mutate(&mut self, bytes: &mut Vec<u8>) {
-        for _ in 0..=self.below(3) {
-            let at = 128 + self.below(bytes.len().saturating_sub(128).max(1));
-            let other = self.below(bytes.len());
-            match self.below(5) {
-                0 => bytes[at] ^= 1 << self.below(8),
-                1 => bytes[at] = [0, 0xFF, 0x7F, 0x80][self.below(4)],
-                2 => bytes.swap(at, other),
-                3 => bytes.truncate(at.max(140)),
-                _ => {
-                    let end = (at + 1 + self.below(8)).min(bytes.len());
-                    bytes.drain(at..end);
-                }
-            }
-            bytes.resize(bytes.len().max(140), 0);
-        }
-    }
-}
-
-#[test]
-fn mutated_files_end_in_a_volume_or_an_error() {
-    const CASES_PER_SEED: usize = 1500;
-    let small = Phantom { columns: 6, rows: 4, ..Phantom::default() };
-    let frames: Vec<Vec<u8>> = (0..2).map(|s| rle_frame(&small.cells(s))).collect();
-    let fragments = Value::Fragments([vec![Vec::new()], frames].concat());
-    let place = DataSet::default().items((0x0020, 0x9113), vec![DataSet::default().text(POSITION, *b"DS", "0\\0\\1")]);
-    let multi_frame = small.header().text(FRAMES, *b"IS", "2").items((0x5200, 0x9230), vec![place.clone(), place]);
-    let seeds = [
-        (small.slice(0).file_bytes(EXPLICIT), "explicit"),
-        (small.slice(0).file_bytes(IMPLICIT), "implicit"),
-        (small.slice(0).file_bytes(BIG_ENDIAN), "big endian"),
-        (small.slice(0).file_bytes(DEFLATED), "deflated"),
-        (multi_frame.clone().value(PIXELS, *b"OW", Value::Words(small.cells(0))).file_bytes(EXPLICIT), "multi-frame"),
-        (multi_frame.value(PIXELS, *b"OB", fragments).file_bytes(RLE), "RLE"),
-    ];
-    let folder = tempfile::tempdir().unwrap();
-    let mut cases = Cases(0x9E37_79B9_7F4A_7C15);
-    let mut volumes = 0;
-    for (seed, name) in &seeds {
-        for case in 0..CASES_PER_SEED {
-            let mut bytes = seed.clone();
-            cases.mutate(&mut bytes);
-            // A new file each time: to overwrite one makes some file systems wait for the disk.
-            let path = folder.path().join(format!("{name} {case}"));
-            std::fs::write(&path, &bytes).unwrap();
-            let outcome = std::panic::catch_unwind(|| open_and_read(&path));
-            volumes += usize::from(outcome.unwrap_or_else(|_| panic!("case {case} of {name} must not panic")));
-            std::fs::remove_file(&path).unwrap();
-        }
-    }
-    // Most mutations hit something that does not matter: the test would be hollow if all were refused.
-    assert!(volumes > CASES_PER_SEED, "{volumes} mutated files could be read");
-}
-
-/// Whether a volume came of it.
-fn open_and_read(path: &Path) -> bool {
-    let cancel = CancelFlag::new();
-    let Ok(found) = scan(path, &cancel, &|_| {}) else { return false };
-    for series in &found.series {
-        let volume = series.pending_volume();
-        let request = ReadRequest { first: SliceIndex(0), cancel: &cancel, on_slice: &|_| {} };
-        match series.read_into(&volume, &request) {
-            Ok(_) => assert_eq!(volume.settled_count(), volume.slice_count()),
-            Err(LoadError::Cancelled) => panic!("nobody cancelled"),
-            Err(_) => {}
-        }
-    }
-    true
 }

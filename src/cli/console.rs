@@ -57,7 +57,9 @@ impl Console {
         let now = Instant::now();
         self.pace.add(now, done);
         let interval = if self.is_terminal { REWRITTEN } else { SPARSE };
-        let is_due = self.last_progress.is_none_or(|last| now.duration_since(last) >= interval);
+        // Where nothing is rewritten, the first line comes after a while: that the work has begun is no news.
+        let last = *self.last_progress.get_or_insert(now);
+        let is_due = self.is_terminal && last == now || now.duration_since(last) >= interval;
         if !is_due && done < total {
             return;
         }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::UserError;
 use super::training_messages::{TrainingControl, TrainingEvent, TrainingRequest};
 use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
 use crate::preprocess::{EdgeRanges, Recipe};
@@ -59,7 +60,7 @@ pub struct ExportRequest {
 /// A wish. Nothing here waits; what comes of it is told by [`Event`]s.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Read the headers of a source and open its largest series. Drops whatever was open or loading.
+    /// Read the headers of a source and open its largest series. What is open stays until the new series is there.
     Open(LoadSource),
     /// Open another series of the last scan, by [`SeriesInfo::number`].
     SelectSeries(usize),
@@ -86,15 +87,6 @@ pub enum Command {
     StartTraining(Box<TrainingRequest>),
     /// Tell the training run something; nothing happens when none is running.
     ControlTraining(TrainingControl),
-}
-
-/// What happened, to which thing, and what to do, in plain words without identity.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserError {
-    /// One sentence.
-    pub message: String,
-    /// The chain of causes, for a "Details" fold.
-    pub details: Vec<String>,
 }
 
 /// Why a slice has no colour.
@@ -170,6 +162,8 @@ pub enum Event {
         /// The reason.
         reason: ColorFailure,
     },
+    /// The colour of this slice made room for others; it is made again when it comes near the screen.
+    ColorDropped(SliceIndex),
     /// All colours made so far are void (other weights, device or ranges).
     ColorsDropped,
     /// So many slices of the export are written.
@@ -187,6 +181,8 @@ pub enum Event {
         written: usize,
         /// Files that were there already.
         skipped: usize,
+        /// Slices without a picture, and why.
+        failed: Vec<(SliceIndex, String)>,
     },
     /// The export stopped; finished files stay.
     ExportFailed(UserError),

@@ -80,6 +80,8 @@ pub struct HeldOutMetrics {
     pub ssim: f64,
     /// LPIPS v0.1 with AlexNet; lower is better.
     pub lpips: f64,
+    /// LPIPS v0.1 with VGG-16; only measured where VGG-16 is part of the training's loss.
+    pub lpips_vgg: Option<f64>,
 }
 
 /// Something that happened in a training run.
@@ -123,7 +125,7 @@ pub enum TrainingEvent {
         /// Steps done.
         step: u64,
     },
-    /// The checkpoint could not be written; training goes on, and the previous one is whole.
+    /// The checkpoint, or another file of the run, could not be written; training goes on, and the previous file is whole.
     CheckpointFailed(UserError),
     /// Holding.
     Paused {

@@ -48,7 +48,7 @@ pub struct BenchRow {
     /// Threads.
     pub threads: usize,
     /// Median of all runs.
-    pub median_secs: f64,
+    pub secs: f64,
     /// Least of all runs.
     pub least_secs: f64,
     /// 10⁹ multiplications and additions a second, at the median.
@@ -122,8 +122,8 @@ fn bench<'a>(
                 let (flop, mut work) = prepare(config, [batch, config.input_channels, size, size])?;
                 Ok::<_, candle_core::Error>((matrix_peak()?, timed(&mut work, request.runs)?, flop))
             })?;
-            let median_secs = secs[secs.len() / 2];
-            let gflop_per_sec = flop / median_secs / 1e9;
+            let secs_median = secs[secs.len() / 2];
+            let gflop_per_sec = flop / secs_median / 1e9;
             row(BenchRow {
                 what,
                 with: Isa::best().name(),
@@ -131,7 +131,7 @@ fn bench<'a>(
                 size,
                 batch,
                 threads,
-                median_secs,
+                secs: secs_median,
                 least_secs: secs[0],
                 gflop_per_sec,
                 peak_gflop_per_sec: peak,

@@ -35,6 +35,16 @@ pub enum WeightsSource {
     File(PathBuf),
 }
 
+impl WeightsSource {
+    /// Size of the file.
+    pub fn size_bytes(&self) -> std::io::Result<u64> {
+        match self {
+            Self::Bundled => Ok(BUNDLED.len() as u64),
+            Self::File(path) => Ok(std::fs::metadata(path)?.len()),
+        }
+    }
+}
+
 /// How weights are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precision {
@@ -272,9 +282,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
+/// How the names of unfinished files begin and end: a killed program leaves one, and the next run may clear it away.
+pub const UNFINISHED: [&str; 2] = [".ct2rgb-", ".part"];
+
 /// A temporary file that becomes as readable as any other new file.
 fn temporary_file(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
+    builder.prefix(UNFINISHED[0]).suffix(UNFINISHED[1]);
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     builder.tempfile_in(folder)

@@ -70,9 +70,11 @@ pub enum MaskMode {
 }
 
 /// The preprocessing ablation of §4.3.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
 pub enum Ablation {
     /// Body mask and Sobel in range: nothing left out.
+    #[default]
     Both,
     /// Body mask; the whole-range Sobel instead of the ranges.
     BodyMask,

@@ -28,6 +28,9 @@ struct SavedState {
     adam_g_steps: u64,
     adam_d_steps: u64,
     dropout: StreamState,
+    /// Missing in the first checkpoints, whose judges saw whole pictures.
+    #[serde(default)]
+    parts: Option<StreamState>,
     sampler: SamplerState,
 }
 
@@ -45,6 +48,7 @@ pub fn save(trainer: &Trainer, sampler: &Sampler, path: &Path) -> Result<(), Tra
         adam_g_steps: trainer.adam.steps(),
         adam_d_steps: trainer.opponent.as_ref().map_or(0, |opponent| opponent.adam.steps()),
         dropout: trainer.dropout.state(),
+        parts: Some(trainer.parts.state()),
         sampler: sampler.state(),
     };
     let tensors = tensors_of(trainer);
@@ -92,6 +96,9 @@ fn restore(
         opponent.adam.restore(state.adam_d_steps, |name, like| find(&format!("adam_d.{name}"), like))?;
     }
     trainer.dropout = RandomStream::resumed(&state.dropout);
+    if let Some(parts) = &state.parts {
+        trainer.parts = RandomStream::resumed(parts);
+    }
     trainer.step = state.step;
     trainer.is_broken = false;
     Ok(())
@@ -142,7 +149,8 @@ fn are_finite(tensors: &Parameters) -> Result<bool, TrainingError> {
 
 /// The first setting that would make the run another run. How long and how often may change.
 fn changed_field(now: &TrainConfig, saved: &TrainConfig) -> Option<String> {
-    const FREE: [&str; 5] = ["epochs", "max_steps", "checkpoint_every", "measure_every", "perceptual_weights"];
+    const FREE: [&str; 8] =
+        ["epochs", "max_steps", "checkpoint_every", "measure_every", "perceptual_weights", "name", "data", "licence"];
     let object = |config: &TrainConfig| serde_json::to_value(config).ok();
     let (now, saved) = (object(now)?, object(saved)?);
     let changed = |key: &&String| !FREE.contains(&key.as_str()) && now.get(*key) != saved.get(*key);

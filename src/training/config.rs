@@ -11,7 +11,7 @@ use super::optim::Betas;
 use super::pairs::{HELD_OUT_SPLIT, SplitRule, TRAIN_SPLIT};
 use super::target::GelatinRule;
 use crate::model::{FeatureNetwork, GeneratorConfig, NormMode, Seed};
-use crate::preprocess::Recipe;
+use crate::preprocess::{Ablation, Recipe};
 
 /// The paper's methods by name, and ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -48,8 +48,11 @@ pub enum Perceptual {
     /// LPIPS v0.1 with AlexNet (bundled).
     #[default]
     LpipsAlex,
-    /// LPIPS v0.1 with VGG-16 (bundled); four times slower than AlexNet.
+    /// LPIPS v0.1 with VGG-16 (bundled); many times slower than AlexNet.
     LpipsVgg,
+    /// LPIPS v0.1 with AlexNet on the whole picture and, weighed by `lambda_vgg`, with VGG-16 on a part of the body that
+    /// is drawn anew for every slice and step (bundled).
+    LpipsBoth,
     /// Mean absolute difference of AlexNet's features (bundled).
     Alex,
     /// Mean absolute difference of VGG-16's features (bundled).
@@ -60,17 +63,34 @@ pub enum Perceptual {
     None,
 }
 
+/// A network that judges likeness, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judge {
+    /// The network.
+    pub network: FeatureNetwork,
+    /// How its features are compared.
+    pub distance: FeatureDistance,
+    /// Whether it sees a part of the body instead of the whole picture.
+    pub sees_a_part: bool,
+}
+
 impl Perceptual {
-    /// Network and distance; `None` without a perceptual loss.
-    pub fn parts(self) -> Option<(FeatureNetwork, FeatureDistance)> {
-        Some(match self {
-            Self::LpipsAlex => (FeatureNetwork::AlexNet, FeatureDistance::Lpips),
-            Self::LpipsVgg => (FeatureNetwork::Vgg16, FeatureDistance::Lpips),
-            Self::Alex => (FeatureNetwork::AlexNet, FeatureDistance::Absolute),
-            Self::Vgg => (FeatureNetwork::Vgg16, FeatureDistance::Absolute),
-            Self::Resnet50 => (FeatureNetwork::ResNet50, FeatureDistance::Absolute),
-            Self::None => return None,
-        })
+    /// The networks that judge; none without a perceptual loss.
+    pub fn judges(self) -> Vec<Judge> {
+        use FeatureDistance::{Absolute, Lpips};
+        use FeatureNetwork::{AlexNet, ResNet50, Vgg16};
+        let judge = |network, distance| Judge { network, distance, sees_a_part: false };
+        match self {
+            Self::LpipsAlex => vec![judge(AlexNet, Lpips)],
+            Self::LpipsVgg => vec![judge(Vgg16, Lpips)],
+            Self::LpipsBoth => {
+                vec![judge(AlexNet, Lpips), Judge { sees_a_part: true, ..judge(Vgg16, Lpips) }]
+            }
+            Self::Alex => vec![judge(AlexNet, Absolute)],
+            Self::Vgg => vec![judge(Vgg16, Absolute)],
+            Self::Resnet50 => vec![judge(ResNet50, Absolute)],
+            Self::None => vec![],
+        }
     }
 }
 
@@ -120,6 +140,9 @@ pub struct TrainConfig {
     /// Channels that the generator sees.
     #[arg(long)]
     pub input: InputChannels,
+    /// What the preparation of slices leaves out (paper §4.3; nothing: both).
+    #[arg(long)]
+    pub ablation: Ablation,
     /// Width and height of the network's grid, a multiple of 256 (pix2pix: 256).
     #[arg(long)]
     pub size: usize,
@@ -144,6 +167,12 @@ pub struct TrainConfig {
     /// Who judges likeness in the perceptual loss (paper: ResNet-50).
     #[arg(long)]
     pub perceptual: Perceptual,
+    /// Weight of VGG-16 beside AlexNet in lpips-both, within the perceptual loss.
+    #[arg(long)]
+    pub lambda_vgg: f64,
+    /// Side of the part of the picture that VGG-16 sees in lpips-both.
+    #[arg(long, value_name = "PIXELS")]
+    pub vgg_part: usize,
     /// torchvision's ResNet-50, safetensors or .pth.
     #[arg(long, value_name = "FILE")]
     pub perceptual_weights: Option<PathBuf>,
@@ -192,6 +221,15 @@ pub struct TrainConfig {
     /// Variation of the training pictures.
     #[command(flatten)]
     pub augmentation: Augmentation,
+    /// Name of the generator, for its card.
+    #[arg(long)]
+    pub name: String,
+    /// What the pairs are and whom to thank, for the card; empty: how many slices of which sets.
+    #[arg(long, value_name = "WORDS")]
+    pub data: String,
+    /// Terms under which the weights may be used, for the card.
+    #[arg(long, value_name = "WORDS")]
+    pub licence: String,
     /// Steps between checkpoints.
     #[arg(long, value_name = "STEPS")]
     pub checkpoint_every: u64,
@@ -233,6 +271,7 @@ impl TrainConfig {
         Self {
             seed: 0,
             input: InputChannels::CtAndContours,
+            ablation: Ablation::Both,
             size: 256,
             base_channels: 128,
             discriminator_channels: 64,
@@ -241,6 +280,8 @@ impl TrainConfig {
             lambda_rec: 10.0,
             lambda_perc: 10.0,
             perceptual: Perceptual::Resnet50,
+            lambda_vgg: 1.0,
+            vgg_part: 128,
             perceptual_weights: None,
             learning_rate: 1e-4,
             decay_from: 1.0,
@@ -257,6 +298,9 @@ impl TrainConfig {
             sets: Vec::new(),
             gelatin: GelatinRule::Air,
             augmentation: Augmentation::NONE,
+            name: "generator".to_owned(),
+            data: String::new(),
+            licence: String::new(),
             checkpoint_every: 500,
             measure_every: 1000,
         }
@@ -289,6 +333,7 @@ impl TrainConfig {
             ("lambda_adversarial", self.lambda_adversarial),
             ("lambda_rec", self.lambda_rec),
             ("lambda_perc", self.lambda_perc),
+            ("lambda_vgg", self.lambda_vgg),
             ("guard_mm", self.guard_mm),
         ];
         for (field, value) in weights {
@@ -302,6 +347,8 @@ impl TrainConfig {
         for (field, value) in decays {
             check(share(value) && value < 1.0, field, "at least 0 and below 1", value.to_string())?;
         }
+        let part = self.vgg_part;
+        check((32..=size).contains(&part), "vgg_part", "32 to the size of the grid", part.to_string())?;
         let rate = self.learning_rate;
         check(rate > 0.0 && rate <= 0.1, "learning_rate", "above 0 and at most 0.1", rate.to_string())?;
         let counts = [("checkpoint_every", self.checkpoint_every), ("measure_every", self.measure_every)];
@@ -345,7 +392,12 @@ impl TrainConfig {
 
     /// How slices are prepared.
     pub fn recipe(&self) -> Recipe {
-        Recipe { size: self.size, ..Recipe::default() }
+        let of_input = match self.input {
+            InputChannels::Three => Recipe::default(),
+            InputChannels::CtAndContours => Recipe::ct2rgb(),
+            InputChannels::Ct => Recipe::direct(),
+        };
+        Recipe { size: self.size, ..of_input }.with_ablation(self.ablation)
     }
 
     /// Structure of the generator.
@@ -438,7 +490,11 @@ mod tests {
         let ct2rgb = TrainConfig::preset(Preset::Ct2rgb);
         assert_eq!((ct2rgb.base_channels, ct2rgb.batch, ct2rgb.epochs), (128, 4, 1000), "§4");
         assert_eq!(TrainConfig::preset(Preset::Supervised).adversarial, Adversarial::None, "no adversarial term");
-        assert_eq!(TrainConfig::default().generator_config().input_channels, 3, "DESIGN.md's recipe");
+        let recipe = |preset| TrainConfig::preset(preset).recipe();
+        assert_eq!(recipe(Preset::Laptop), Recipe::default(), "DESIGN.md's recipe");
+        assert_eq!(recipe(Preset::Ct2rgb), Recipe::ct2rgb(), "CT and contours");
+        assert_eq!(recipe(Preset::Direct), Recipe::direct(), "CT alone");
+        assert_eq!(recipe(Preset::Supervised), Recipe::direct(), "CT alone");
     }
 
     #[test]

@@ -76,6 +76,15 @@ pub enum TrainingError {
     /// A checkpoint that cannot be used.
     #[error("cannot use the checkpoint: {reason}; {path:?}")]
     Checkpoint { reason: String, path: PathBuf },
+    /// A folder that no run can be in.
+    #[error("no run can start in this folder: {reason}; {path:?}")]
+    RunFolder { reason: &'static str, path: PathBuf },
+    /// A folder that cannot be written to.
+    #[error(transparent)]
+    Folder(#[from] crate::io::atomic_file::WriteError),
+    /// Names of sets that no row carries.
+    #[error("no row of the pairs table is in the set {set:?}; its sets are {known:?}")]
+    UnknownSet { set: String, known: Vec<String> },
     /// A file that cannot be written; training may go on.
     #[error("cannot write {path:?}; check the free space and the permissions of the folder")]
     Write { path: PathBuf, source: std::io::Error },
@@ -85,6 +94,9 @@ pub enum TrainingError {
     /// Loss networks, weights of the generator.
     #[error("the weights cannot be used: {path:?}")]
     Weights { path: PathBuf, source: crate::model::WeightsError },
+    /// No worker threads.
+    #[error("the threads for training cannot be started: {reason}")]
+    Threads { reason: String },
     /// The device failed while it computed.
     #[error(
         "the device failed while it computed; with a GPU that is short of memory, use a smaller batch or the device cpu"

@@ -19,10 +19,10 @@ mod trainer;
 
 pub use augment::Variation;
 pub use bootstrap::{BLOCK_MM, Blocks, Interval};
-pub use config::{Augmentation, ConfigFlags, InputChannels, Perceptual, Preset, TrainConfig};
+pub use config::{Augmentation, ConfigFlags, InputChannels, Judge, Perceptual, Preset, TrainConfig};
 pub use dataset::{Dataset, OnPrepared, PairSlice, read_pair_slices};
 pub use error::TrainingError;
-pub use loss::Adversarial;
+pub use loss::{Adversarial, FeatureDistance};
 pub use pairs::{HELD_OUT_SPLIT, PairRow, PairTable, SplitRule, TRAIN_SPLIT, count_by_set};
 pub use picture::{GridBox, RgbPicture};
 pub use sampler::{Pick, Sampler};

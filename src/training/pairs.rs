@@ -80,6 +80,17 @@ impl PairTable {
         Ok(rows)
     }
 
+    /// Checks that every set that is asked for is there.
+    pub fn check_sets(&self, sets: &[String]) -> Result<(), TrainingError> {
+        let known: BTreeSet<_> = self.rows.iter().map(|row| &row.set).collect();
+        match sets.iter().find(|set| !known.contains(set)) {
+            Some(set) => {
+                Err(TrainingError::UnknownSet { set: set.clone(), known: known.into_iter().cloned().collect() })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Rows of the split `train` that are more than `guard_mm` away from every level that is held out, in any set:
     /// frozen and fresh CT of one level share a photograph.
     pub fn training_rows(&self, train: &str, held_out: &str, guard_mm: f64) -> Result<Vec<PairRow>, TrainingError> {

@@ -6,8 +6,8 @@ use std::path::Path;
 use candle_core::{Device, Tensor};
 
 use super::TrainingError;
-use super::config::TrainConfig;
-use super::loss::{self, Adversarial, FeatureDistance};
+use super::config::{Judge, TrainConfig};
+use super::loss::{self, Adversarial};
 use super::optim::{Adam, blend};
 use crate::model::{
     Discriminator, DiscriminatorConfig, FeatureExtractor, FeatureNetwork, Generator, GeneratorWeights, Parameters,
@@ -47,18 +47,21 @@ pub struct StepReport {
     pub loss_g_adversarial: f32,
     /// Mean absolute difference.
     pub loss_g_rec: f32,
-    /// Perceptual loss.
+    /// Perceptual loss: of the network that sees the whole picture.
     pub loss_g_perc: f32,
+    /// Perceptual loss of the network that sees a part; 0 without one.
+    pub loss_g_part: f32,
 }
 
 impl StepReport {
-    fn losses(&self) -> [(&'static str, f32); 5] {
+    fn losses(&self) -> [(&'static str, f32); 6] {
         [
             ("loss_d_real", self.loss_d_real),
             ("loss_d_fake", self.loss_d_fake),
             ("loss_g_adversarial", self.loss_g_adversarial),
             ("loss_g_rec", self.loss_g_rec),
             ("loss_g_perc", self.loss_g_perc),
+            ("loss_g_part", self.loss_g_part),
         ]
     }
 
@@ -87,8 +90,10 @@ pub struct Trainer {
     /// Running mean of the generator, by name.
     pub(super) ema: BTreeMap<String, Tensor>,
     pub(super) opponent: Option<Opponent>,
-    features: Option<(FeatureExtractor, FeatureDistance)>,
+    judges: Vec<(FeatureExtractor, Judge)>,
     pub(super) dropout: RandomStream,
+    /// Where the parts lie that a judge sees.
+    pub(super) parts: RandomStream,
     pub(super) is_broken: bool,
 }
 
@@ -125,8 +130,9 @@ impl Trainer {
             adam,
             ema,
             opponent: opponent(config, structure.input_channels, device)?,
-            features: features(config, device)?,
+            judges: judges(config, device)?,
             dropout: seed.stream("dropout"),
+            parts: seed.stream("parts"),
             is_broken: false,
             config: config.clone(),
         })
@@ -155,7 +161,8 @@ impl Trainer {
         let rgb_fake = black_outside(pass.rgb(), &mask)?;
         let mut report = StepReport { step: self.step + 1, learning_rate, ..StepReport::default() };
         self.step_discriminator(&ct, [&rgb_real, &rgb_fake.detach()], &mut report)?;
-        let loss = self.generator_loss(&ct, [&rgb_real, &rgb_fake], &mut report)?;
+        let parts = self.draw_parts(batch);
+        let loss = self.generator_loss(&ct, [&rgb_real, &rgb_fake], &parts, &mut report)?;
         self.check(&report)?;
         let mut gradients = loss.backward()?;
         pass.backward(&self.generator, &mut gradients)?;
@@ -198,6 +205,7 @@ impl Trainer {
         &self,
         ct: &Tensor,
         [rgb_real, rgb_fake]: [&Tensor; 2],
+        parts: &[[usize; 2]],
         report: &mut StepReport,
     ) -> Result<Tensor, TrainingError> {
         let rec = loss::loss_rec(rgb_fake, rgb_real)?;
@@ -208,12 +216,35 @@ impl Trainer {
             report.loss_g_adversarial = scalar(&adversarial)?;
             sum = sum.add(&adversarial.affine(self.config.lambda_adversarial, 0.0)?)?;
         }
-        if let Some((features, distance)) = &self.features {
-            let perc = loss::loss_perc(features, *distance, rgb_fake, rgb_real)?;
-            report.loss_g_perc = scalar(&perc)?;
+        for (features, judge) in &self.judges {
+            let perc = if judge.sees_a_part {
+                let side = self.config.vgg_part;
+                let [fake, real] = [parts_of(rgb_fake, parts, side)?, parts_of(rgb_real, parts, side)?];
+                let perc = loss::loss_perc(features, judge.distance, &fake, &real)?;
+                report.loss_g_part = scalar(&perc)?;
+                perc.affine(self.config.lambda_vgg, 0.0)?
+            } else {
+                let perc = loss::loss_perc(features, judge.distance, rgb_fake, rgb_real)?;
+                report.loss_g_perc = scalar(&perc)?;
+                perc
+            };
             sum = sum.add(&perc.affine(self.config.lambda_perc, 0.0)?)?;
         }
         Ok(sum)
+    }
+
+    /// Top and left of the part of each slice that a judge sees: around a pixel of the body. Draws nothing when no judge does.
+    fn draw_parts(&mut self, batch: &Batch) -> Vec<[usize; 2]> {
+        if !self.judges.iter().any(|(_, judge)| judge.sees_a_part) {
+            return Vec::new();
+        }
+        let (size, side) = (batch.size, self.config.vgg_part);
+        let mut part = |mask: &[f32]| {
+            let body: Vec<usize> = (0..mask.len()).filter(|&index| mask[index] > 0.5).collect();
+            let center = body.get(self.parts.below(body.len())).copied().unwrap_or(mask.len() / 2);
+            [center / size, center % size].map(|center| center.saturating_sub(side / 2).min(size - side))
+        };
+        batch.mask.chunks_exact(size * size).map(&mut part).collect()
     }
 
     fn check(&mut self, report: &StepReport) -> Result<(), TrainingError> {
@@ -286,21 +317,29 @@ fn opponent(config: &TrainConfig, input_channels: usize, device: &Device) -> Res
     }))
 }
 
-fn features(
-    config: &TrainConfig,
-    device: &Device,
-) -> Result<Option<(FeatureExtractor, FeatureDistance)>, TrainingError> {
-    let Some((network, distance)) = config.perceptual.parts().filter(|_| config.lambda_perc > 0.0) else {
-        return Ok(None);
-    };
+fn judges(config: &TrainConfig, device: &Device) -> Result<Vec<(FeatureExtractor, Judge)>, TrainingError> {
+    let mut judges = config.perceptual.judges();
+    judges.retain(|judge| config.lambda_perc > 0.0 && (!judge.sees_a_part || config.lambda_vgg > 0.0));
     let path = config.perceptual_weights.as_deref().unwrap_or(Path::new("bundled"));
-    let extractor = match network {
-        FeatureNetwork::AlexNet => FeatureExtractor::alex_net(device),
-        FeatureNetwork::Vgg16 => FeatureExtractor::vgg_16(device),
-        FeatureNetwork::ResNet50 => FeatureExtractor::resnet_50(path, device),
+    let open = |judge: Judge| {
+        let extractor = match judge.network {
+            FeatureNetwork::AlexNet => FeatureExtractor::alex_net(device),
+            FeatureNetwork::Vgg16 => FeatureExtractor::vgg_16(device),
+            FeatureNetwork::ResNet50 => FeatureExtractor::resnet_50(path, device),
+        };
+        let extractor = extractor.map_err(|source| TrainingError::Weights { path: path.to_owned(), source })?;
+        Ok((extractor, judge))
     };
-    let extractor = extractor.map_err(|source| TrainingError::Weights { path: path.to_owned(), source })?;
-    Ok(Some((extractor, distance)))
+    judges.into_iter().map(open).collect()
+}
+
+/// The square part of each picture whose top and left are given.
+fn parts_of(rgb: &Tensor, parts: &[[usize; 2]], side: usize) -> Result<Tensor, candle_core::Error> {
+    let part = |(index, &[top, left]): (usize, &[usize; 2])| {
+        rgb.narrow(0, index, 1)?.narrow(2, top, side)?.narrow(3, left, side)
+    };
+    let parts = parts.iter().enumerate().map(part).collect::<Result<Vec<_>, _>>()?;
+    Tensor::cat(&parts, 0)
 }
 
 /// −1, which is black, outside the body: there nothing is judged (paper §3.1).

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::slice_texture;
 use super::theme;
 use super::viewer::Viewer;
-use crate::engine::{Command, Engine, LoadSource};
+use crate::engine::{Engine, EngineOptions, LoadSource};
 use crate::model::{DeviceChoice, WeightsSource};
 
 /// What the window starts with.
@@ -60,16 +60,12 @@ impl ViewerApp {
             .and_then(|storage| eframe::get_value::<Settings>(storage, Settings::KEY))
             .unwrap_or_default();
         let ctx = context.egui_ctx.clone();
-        let engine = Engine::start(Arc::new(move || ctx.request_repaint()));
+        let LaunchOptions { path, weights, device } = options;
+        let engine_options = EngineOptions { weights, device, has_window: true };
+        let engine = Engine::start(&engine_options, Arc::new(move || ctx.request_repaint()))?;
         let mut viewer = Viewer::new(settings);
-        viewer.state.device = options.device;
-        if options.device != DeviceChoice::default() {
-            viewer.state.wish(Command::UseDevice(options.device));
-        }
-        if options.weights != WeightsSource::Bundled {
-            viewer.state.wish(Command::UseWeights(options.weights));
-        }
-        viewer.state.open_source(options.path.map_or(LoadSource::Sample(0), LoadSource::Path));
+        viewer.state.device = device;
+        viewer.state.open_source(path.map_or(LoadSource::Sample(0), LoadSource::Path));
         let mut app = Self { engine, viewer };
         app.send_wishes();
         Ok(app)

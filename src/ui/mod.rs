@@ -63,6 +63,9 @@ pub enum UiError {
     /// Neither Vulkan, Metal, DX12 nor OpenGL.
     #[error("no graphics device can draw the panes; install a driver for Vulkan or OpenGL, or use `ct2rgb colorize`")]
     NoGraphics,
+    /// The workers cannot start.
+    #[error(transparent)]
+    Engine(#[from] crate::engine::EngineError),
 }
 
 impl From<eframe::Error> for UiError {

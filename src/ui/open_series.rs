@@ -138,6 +138,7 @@ impl OpenSeries {
                 self.set_color(slice, ColorStatus::Ready);
             }
             Event::ColorFailed { slice, reason } => self.set_color(slice, ColorStatus::Failed(reason)),
+            Event::ColorDropped(slice) => self.set_color(slice, ColorStatus::Pending),
             Event::ColorsDropped => {
                 self.colors.fill(ColorStatus::Pending);
                 self.ready_colors = 0;

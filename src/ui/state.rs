@@ -207,7 +207,7 @@ impl UiState {
                 self.generator_ready(ReadyGenerator { card, recipe, device_name, device_note });
             }
             Event::GeneratorFailed(error) => self.generator_failed(error),
-            Event::ColorReady { .. } | Event::ColorFailed { .. } | Event::ColorsDropped => {
+            Event::ColorReady { .. } | Event::ColorFailed { .. } | Event::ColorDropped(_) | Event::ColorsDropped => {
                 if let Some(open) = &mut self.open {
                     open.apply_color(event);
                 }

@@ -1,0 +1,113 @@
+//! What a run writes about its generator.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::engine::training_messages::{HeldOutMetrics, TrainingStart};
+use crate::model::WeightsCard;
+use crate::training::{Adversarial, Dataset, Perceptual, TrainConfig};
+
+/// The card of a run's generator, before it is measured.
+pub(super) fn of_run(config: &TrainConfig, start: &TrainingStart, slices: &str, dataset: &Dataset) -> WeightsCard {
+    let from = match start {
+        TrainingStart::Weights(_) => ", fine-tuned from other weights",
+        TrainingStart::Nothing | TrainingStart::Checkpoint => "",
+    };
+    let words = if config.data.is_empty() { String::new() } else { format!("{}: ", config.data) };
+    WeightsCard {
+        name: config.name.clone(),
+        data: format!("{words}{slices} slices{from}"),
+        licence: config.licence.clone(),
+        architecture: format!("pix2pix U-Net, 8 levels, {} filters", config.base_channels),
+        optimizer: optimizer(config),
+        losses: losses(config),
+        tool: concat!("ct2rgb ", env!("CARGO_PKG_VERSION")).to_owned(),
+        date: today(),
+        region: dataset.region_model().ok(),
+        ..WeightsCard::default()
+    }
+}
+
+fn optimizer(config: &TrainConfig) -> String {
+    let TrainConfig { learning_rate, beta1, beta2, decay_from, ema_decay, .. } = config;
+    format!(
+        "Adam, learning rate {learning_rate}, betas {beta1} and {beta2}, linear decay from {decay_from} of the run, \
+         running mean {ema_decay}"
+    )
+}
+
+fn losses(config: &TrainConfig) -> String {
+    let adversarial = match config.adversarial {
+        Adversarial::LeastSquares => format!("{} · least squares, ", config.lambda_adversarial),
+        Adversarial::Log => format!("{} · log, ", config.lambda_adversarial),
+        Adversarial::None => String::new(),
+    };
+    let perceptual = match config.perceptual {
+        Perceptual::LpipsAlex => "LPIPS with AlexNet".to_owned(),
+        Perceptual::LpipsVgg => "LPIPS with VGG-16".to_owned(),
+        Perceptual::LpipsBoth => format!(
+            "(LPIPS with AlexNet + {} · LPIPS with VGG-16 on parts of {} pixels)",
+            config.lambda_vgg, config.vgg_part
+        ),
+        Perceptual::Alex => "features of AlexNet".to_owned(),
+        Perceptual::Vgg => "features of VGG-16".to_owned(),
+        Perceptual::Resnet50 => "features of ResNet-50".to_owned(),
+        Perceptual::None => "no perceptual loss".to_owned(),
+    };
+    format!("{adversarial}{} · L1, {} · {perceptual}", config.lambda_rec, config.lambda_perc)
+}
+
+/// The card with the figures of a measurement.
+pub(super) fn measured(mut card: WeightsCard, metrics: &HeldOutMetrics) -> WeightsCard {
+    let figures = [("rmse", Some(metrics.rmse)), ("ssim", Some(metrics.ssim)), ("lpips", Some(metrics.lpips))];
+    let rounded = |value: f64| (value * 1e4).round() / 1e4;
+    for (name, value) in figures.into_iter().chain([("lpips_vgg", metrics.lpips_vgg)]) {
+        if let Some(value) = value {
+            card.metrics.insert(name.to_owned(), rounded(value));
+        }
+    }
+    card
+}
+
+/// What makes one measurement better than another: lower is better.
+pub(super) fn score(metrics: &HeldOutMetrics) -> f64 {
+    metrics.lpips + metrics.lpips_vgg.unwrap_or_default()
+}
+
+/// The score of a measured card.
+pub(super) fn score_of_card(card: &WeightsCard) -> Option<f64> {
+    let lpips = card.metrics.get("lpips")?;
+    Some(lpips + card.metrics.get("lpips_vgg").copied().unwrap_or_default())
+}
+
+/// The day in UTC, ISO 8601.
+fn today() -> String {
+    let days = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
+    date_of_day(days)
+}
+
+/// The date so many days after 1 January 1970, by the Gregorian calendar (Hinnant's `civil_from_days`).
+fn date_of_day(days: u64) -> String {
+    // Counted from 1 March of the year 0, so that the leap day is the last of its year.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = 400 * era + year_of_era + u64::from(month <= 2);
+    format!("{year}-{month:02}-{day:02}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_become_dates() {
+        for (days, date) in [(0, "1970-01-01"), (11_016, "2000-02-29"), (11_017, "2000-03-01"), (20_453, "2025-12-31")]
+        {
+            assert_eq!(date_of_day(days), date, "day {days}");
+        }
+    }
+}
