@@ -75,7 +75,7 @@ fn small_table(folder: &Path) {
 
 fn ct2rgb(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ct2rgb"));
-    command.current_dir(folder).arg("evaluate").args(arguments).args(["--device", "cpu"]);
+    command.current_dir(folder).args(["evaluate", "--device", "cpu"]).args(arguments);
     command
 }
 
@@ -125,7 +125,7 @@ fn everything_that_is_asked_for_is_written_and_well_formed() {
     let markdown = std::fs::read_to_string(folder.path().join("table.md")).unwrap();
     let header = "| method | RMSE ↓ | SSIM ↑ | LPIPS ↓ |\n| --- | --- | --- | --- |\n";
     assert!(markdown.contains(header), "{markdown}");
-    assert!(markdown.lines().any(|line| line.starts_with("| HU → colour table | **")), "the best in bold: {markdown}");
+    assert!(markdown.lines().any(|line| line.starts_with("| HU to colour table | **")), "the best in bold: {markdown}");
     let stamp = ct2rgb::io::rgb_image::read_stamp(&folder.path().join("sheet.png")).unwrap();
     assert_eq!(stamp.weights_sha256.len(), 64, "the sheet names the weights");
 }
@@ -137,7 +137,7 @@ fn the_table_for_people_has_vgg_and_an_interval_in_every_cell() {
     let text =
         stdout(&mut ct2rgb(folder.path(), &["--pairs", "pairs.csv", "--split", "test", "--baselines", "hu-table"]));
     assert!(text.contains("LPIPS-VGG ↓") && text.starts_with("split test, 1 slices"), "{text}");
-    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("HU → ") || line.starts_with("bundled")).collect();
+    let rows: Vec<_> = text.lines().filter(|line| line.starts_with("HU to ") || line.starts_with("bundled")).collect();
     assert_eq!(rows.len(), 2, "{text}");
     assert!(rows.iter().all(|row| row.matches('[').count() == 4), "{text}");
 }
@@ -198,7 +198,7 @@ fn a_table_without_training_rows_is_measured_without_the_fitted_baseline_and_say
     let fit_pairs = other.path().join("pairs.csv");
     let mut command = ct2rgb(folder.path(), &arguments);
     let report: Value = serde_json::from_str(&stdout(command.arg("--fit-pairs").arg(fit_pairs))).unwrap();
-    assert_eq!(report["methods"][1]["name"], "HU → colour table", "fitted on the other table");
+    assert_eq!(report["methods"][1]["name"], "HU to colour table", "fitted on the other table");
 }
 
 #[test]
@@ -255,6 +255,8 @@ fn a_series_without_photographs_is_painted_with_three_settings() {
     assert_eq!(settings, ["Both", "Body mask", "Without both"], "as in the paper's Fig. 5");
     for result in results {
         assert_eq!(result["slices"], 3, "{result}");
+        let painted_outside = result["painted_outside"].as_f64().unwrap();
+        assert_eq!(painted_outside > 0.0, result["setting"] == "Without both", "what is not body: {result}");
         assert!(result["ct_change"].as_f64().unwrap() > 0.0, "the bone moves: {result}");
         assert!((0.0..=1.0).contains(&result["saturated_bright"].as_f64().unwrap()), "{result}");
     }

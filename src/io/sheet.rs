@@ -15,9 +15,9 @@ const MOST_HEIGHT: usize = 2;
 /// Between cells and around the sheet.
 const GAP: usize = 8;
 /// Size of headings.
-const HEADING_PIXELS: f32 = 21.0;
+const HEADING_PIXELS: f32 = 24.0;
 /// Size of what stands below a cell.
-const NOTE_PIXELS: f32 = 17.0;
+const NOTE_PIXELS: f32 = 19.0;
 /// Height and width of the scale.
 const SCALE_SIZE: [usize; 2] = [14, 240];
 /// Ground of the sheet: dark, so that the black around a body has an edge.
@@ -70,7 +70,7 @@ impl Sheet {
             self.headings.iter().map(|words| lines(&heading, words, cell_columns)).collect();
         let title = heading.wrapped(&self.title, count * (cell_columns + GAP));
         let heading_lines = headings.iter().map(Vec::len).max().unwrap_or(0);
-        let top = 2 * GAP + (title.len() + heading_lines) * heading.height() + GAP;
+        let top = 3 * GAP + (title.len() + heading_lines) * heading.height() + GAP;
         let rows: Vec<Vec<Option<Cell>>> = self.rows.iter().map(|row| fitted_row(row, cell_columns)).collect();
         let height = |row: &Vec<Option<Cell>>| row.iter().flatten().map(|cell| cell.picture.rows()).max().unwrap_or(0);
         let heights: Vec<usize> = rows.iter().map(height).collect();
@@ -81,7 +81,7 @@ impl Sheet {
         draw_lines(&mut picture, &heading, &title, (GAP, GAP), HEADING_RGB8);
         for (index, words) in headings.iter().enumerate() {
             let missing = heading_lines - words.len();
-            let row = 2 * GAP + (title.len() + missing) * heading.height();
+            let row = 3 * GAP + (title.len() + missing) * heading.height();
             draw_lines(&mut picture, &heading, words, (GAP + index * (cell_columns + GAP), row), HEADING_RGB8);
         }
         let mut row_top = top;

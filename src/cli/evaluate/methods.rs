@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::EvaluateError;
 use crate::cli::console::Console;
-use crate::model::{Colorizer, DeviceChoice, WeightsSource};
+use crate::cli::weights_source;
+use crate::model::{Colorizer, DeviceChoice};
 use crate::training::evaluation::Method;
 
 /// What stands for the program's own weights in place of a path.
@@ -15,8 +16,7 @@ pub(super) const BUNDLED: &str = "bundled";
 pub(super) fn generators(paths: &[PathBuf], device: DeviceChoice) -> anyhow::Result<Vec<Method>> {
     refuse_repeated(paths)?;
     let load = |(path, name): (&PathBuf, String)| {
-        let source =
-            if path.as_os_str() == BUNDLED { WeightsSource::Bundled } else { WeightsSource::File(path.clone()) };
+        let source = weights_source(Some(path));
         Ok(Method::generator(name, path.display().to_string(), Colorizer::load(&source, device)?))
     };
     paths.iter().zip(names(paths)).map(load).collect()

@@ -14,8 +14,10 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, ValueEnum};
 
+use super::failure::Interrupted;
+use crate::io::LoadError;
 use crate::model::DeviceChoice;
-use crate::training::HELD_OUT_SPLIT;
+use crate::training::{HELD_OUT_SPLIT, TrainingError};
 
 /// What `evaluate` is told.
 #[derive(Args, Debug)]
@@ -26,9 +28,12 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "CSV")]
     pairs: Option<PathBuf>,
     /// CT without photographs, each with a sheet of its own: a DICOM file or folder, a DICOMDIR, a ZIP, NIfTI, DeepLesion or
-    /// Visible Human. Painted with the three preprocessing settings of the paper's Fig. 5.
+    /// Visible Human; or `sample`, `sample:2`. Painted with the three preprocessing settings of the paper's Fig. 5.
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with_all = ["split", "baselines", "fit_pairs", "without_vgg"])]
     series: Vec<PathBuf>,
+    /// What the series are called on sheets and in tables, in their order; by their descriptions otherwise.
+    #[arg(long, value_name = "NAME", num_args = 1.., requires = "series")]
+    names: Vec<String>,
     /// Split of the table that is measured.
     #[arg(long, value_name = "NAME", default_value = HELD_OUT_SPLIT)]
     split: String,
@@ -38,7 +43,7 @@ pub struct EvaluateArgs {
     /// What stands beside them and needs no network.
     #[arg(long, value_enum, value_delimiter = ',', num_args = 1.., default_values_t = [Baseline::Grey, Baseline::HuTable])]
     baselines: Vec<Baseline>,
-    /// Table whose split `train` the HU → colour table is fitted on; otherwise that of --pairs.
+    /// Table whose split `train` the HU to colour table is fitted on; otherwise that of --pairs.
     #[arg(long, value_name = "CSV")]
     fit_pairs: Option<PathBuf>,
     /// Leave out LPIPS with VGG-16, which takes most of the time.
@@ -78,10 +83,15 @@ enum Baseline {
 /// Measures what was asked for; returns when tables and files are written.
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     files::check_writable([&args.csv, &args.markdown, &args.sheet].into_iter().flatten())?;
-    match &args.pairs {
+    let outcome = match &args.pairs {
         Some(path) => pairs::run(args, path),
         None => series::run(args),
-    }
+    };
+    outcome.map_err(|error| {
+        let is_training = matches!(error.downcast_ref(), Some(TrainingError::Cancelled));
+        let is_loading = matches!(error.downcast_ref(), Some(LoadError::Cancelled));
+        if is_training || is_loading { Interrupted("nothing was written".to_owned()).into() } else { error }
+    })
 }
 
 /// `count` places spread evenly over `total`, away from the ends.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::pairs_sheet::PairsSheet;
 use super::{Baseline, EvaluateArgs, files, methods, spread, table};
 use crate::cli::console::{self, Console};
+use crate::cli::interrupt;
 use crate::model::OpenDevice;
 use crate::training::evaluation::{
     Measurement, Meter, Method, Metric, Painted, Report, Scores, Watch, fit_hu_table, measure,
@@ -13,7 +14,7 @@ use crate::training::{PairRow, PairTable, TrainConfig, TrainingError, count_by_s
 use crate::units::CancelFlag;
 
 pub(super) fn run(args: &EvaluateArgs, path: &Path) -> anyhow::Result<()> {
-    let cancel = CancelFlag::new();
+    let cancel = interrupt::flag()?;
     let mut console = Console::new();
     let pairs = read_table(path)?;
     let rows = pairs.split(&args.split)?;
@@ -64,11 +65,11 @@ fn baselines(
     if args.baselines.contains(&Baseline::HuTable) {
         match rows_to_fit(args, pairs)? {
             Ok(rows) => {
-                let mut on_slice = |done, total| console.progress("fitting the HU → colour table, slice", done, total);
+                let mut on_slice = |done, total| console.progress("fitting the HU to colour table, slice", done, total);
                 methods.push(Method::hu_table(recipe.clone(), fit_hu_table(&rows, recipe, cancel, &mut on_slice)?));
             }
             Err(nothing) => notes.push(format!(
-                "the HU → colour table is left out, because there is nothing to fit it on ({nothing}); --fit-pairs names another table"
+                "the HU to colour table is left out, because there is nothing to fit it on ({nothing}); --fit-pairs names another table"
             )),
         }
     }

@@ -9,7 +9,8 @@ use super::error::EvaluateError;
 use super::series_sheet::SeriesSheet;
 use super::{EvaluateArgs, files, methods, series_table, spread};
 use crate::cli::console::{self, Console};
-use crate::io::{self, ReadRequest};
+use crate::cli::{interrupt, source};
+use crate::io::ReadRequest;
 use crate::model::Colorizer;
 use crate::preprocess::Ablation;
 use crate::training::evaluation::{ColoredSlice, Method, SeriesFigures, SeriesWatch, measure_series};
@@ -47,7 +48,7 @@ pub(super) struct SeriesResult {
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
-    let cancel = CancelFlag::new();
+    let cancel = interrupt::flag()?;
     let mut console = Console::new();
     let generators = methods::generators(&args.weights, args.device)?;
     methods::say_where(&mut console, &generators);
@@ -56,8 +57,9 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
     for (index, (info, volume)) in opened.iter().enumerate() {
         let chosen =
             args.sheet.as_ref().map_or_else(Vec::new, |_| spread(args.sheet_slices.into(), volume.slice_count()));
-        let mut sheet = SeriesSheet::new(name_of(info), volume, chosen);
-        report.series.push(measure_one(info, volume, &generators, &mut sheet, (&mut console, &cancel))?);
+        let name = args.names.get(index).map_or_else(|| name_of(info), String::as_str);
+        let mut sheet = SeriesSheet::new(name, volume, chosen);
+        report.series.push(measure_one(name, volume, &generators, &mut sheet, (&mut console, &cancel))?);
         if let Some(path) = &args.sheet {
             let path = numbered(path, index, opened.len());
             let colorizers: Vec<&Colorizer> = generators.iter().filter_map(Method::colorizer).collect();
@@ -77,7 +79,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
 
 /// Reads the largest series of a path, all of it.
 fn open(path: &Path, console: &mut Console, cancel: &CancelFlag) -> anyhow::Result<(SeriesInfo, Arc<CtVolume>)> {
-    let scan = io::scan(path, cancel, &|_| {})?;
+    let scan = source::scan(path, cancel, &|_| {})?;
     let series = scan.series.first().ok_or_else(|| EvaluateError::NoSeries { path: path.to_owned() })?;
     if scan.series.len() > 1 {
         let (slices, others) = (series.info().slice_count, scan.series.len() - 1);
@@ -99,7 +101,7 @@ fn name_of(info: &SeriesInfo) -> &str {
 }
 
 fn measure_one(
-    info: &SeriesInfo,
+    name: &str,
     volume: &CtVolume,
     generators: &[Method],
     sheet: &mut SeriesSheet,
@@ -115,7 +117,7 @@ fn measure_one(
             let mut on_slice = |slice: SliceIndex, colored: Option<&ColoredSlice<'_>>| {
                 done += 1;
                 sheet.add(column, slice, colored);
-                console.progress(&format!("{}, painted", name_of(info)), done, total);
+                console.progress(&format!("{name}: painted"), done, total);
             };
             let mut watch = SeriesWatch { cancel, on_slice: &mut on_slice };
             results.push(SeriesResult {
@@ -127,7 +129,7 @@ fn measure_one(
         }
     }
     Ok(OneSeries {
-        name: name_of(info).to_owned(),
+        name: name.to_owned(),
         slices: volume.slice_count(),
         slice_spacing_mm: volume.geometry().slice_spacing_mm(),
         results,

@@ -6,7 +6,7 @@ use crate::io::sheet::{Cell, Sheet};
 use crate::preprocess::edges_on_ct;
 use crate::training::evaluation::ColoredSlice;
 use crate::units::SliceIndex;
-use crate::volume::{CtVolume, WindowLevel};
+use crate::volume::{CtVolume, OUTSIDE_TRAINING_MARK, WindowLevel};
 
 /// Room around the body, as a share of its longer side.
 const ROOM: f64 = 0.03;
@@ -76,7 +76,11 @@ impl SeriesSheet {
         };
         let (columns, rows) = (colored.ct.columns(), colored.ct.rows());
         let on_ct = |rgb8| Cell { picture: Picture::new(columns, rows, rgb8, pixel_size_mm), note: String::new() };
-        row.colors[column] = Some(on_ct(colored.rgb8.to_vec()));
+        let mut cell = on_ct(colored.rgb8.to_vec());
+        if colored.is_outside_training {
+            OUTSIDE_TRAINING_MARK.clone_into(&mut cell.note);
+        }
+        row.colors[column] = Some(cell);
         if row.contours.is_none() {
             let (fat, bone) = edges_on_ct(colored.ct, colored.edges);
             row.contours = Some(on_ct(contours_rgb8(&fat, &bone)));

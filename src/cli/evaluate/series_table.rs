@@ -29,6 +29,7 @@ pub(super) fn records(report: &SeriesReport) -> impl Iterator<Item = Vec<String>
         "change_ratio",
         "saturated_bright",
         "saturated_dark",
+        "painted_outside",
         "outside_training",
     ];
     let record = |one: &OneSeries, result: &SeriesResult| {
@@ -42,6 +43,7 @@ pub(super) fn records(report: &SeriesReport) -> impl Iterator<Item = Vec<String>
             figures.change_ratio,
             figures.saturated_bright,
             figures.saturated_dark,
+            figures.painted_outside,
         ];
         record.extend(values.map(|value| format!("{value:.6}")));
         record.push(outside);
@@ -70,6 +72,7 @@ fn rows(one: &OneSeries) -> Vec<Vec<String>> {
         "CT change (levels)",
         "clipped bright",
         "clipped dark",
+        "painted outside the body",
         "outside training",
     ];
     let percent = |share: f64| format!("{:.1} %", share * 100.0);
@@ -83,6 +86,7 @@ fn rows(one: &OneSeries) -> Vec<Vec<String>> {
             format!("{:.1}", figures.ct_change),
             percent(figures.saturated_bright),
             percent(figures.saturated_dark),
+            percent(figures.painted_outside),
             figures.outside_training.map_or_else(String::new, percent),
         ]
     };

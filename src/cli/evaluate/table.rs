@@ -10,7 +10,7 @@ pub(super) fn text(report: &Report) -> String {
     let mut parts = vec![title, aligned(&method_rows(report, &metrics, |words, _| words))];
     let below = [("by set", set_rows(report, &metrics)), ("differences", difference_rows(report, &metrics))];
     for (title, rows) in below.iter().filter(|(_, rows)| rows.len() > 1) {
-        parts.extend([format!("\n{title}\n"), aligned(rows)]);
+        parts.extend([format!("{title}\n"), aligned(rows)]);
     }
     parts.join("\n")
 }

@@ -30,7 +30,7 @@ impl Method {
 
     /// One colour for each HU.
     pub fn hu_table(recipe: Recipe, table: HuColorTable) -> Self {
-        Self { name: "HU → colour table".to_owned(), weights: None, recipe, painter: Painter::HuTable(table) }
+        Self { name: "HU to colour table".to_owned(), weights: None, recipe, painter: Painter::HuTable(table) }
     }
 
     /// A generator, by the recipe of its weights. `weights`: where they come from, as the user said it.

@@ -20,12 +20,14 @@ pub struct ColoredSlice<'a> {
     pub slice: SliceIndex,
     /// The CT.
     pub ct: &'a CtSlice,
-    /// As the generator saw it; the body mask is in it.
+    /// As the generator saw it.
     pub prepared: &'a Prepared,
     /// Ranges of its contours.
     pub edges: EdgeRanges,
-    /// `rows · columns · 3` bytes, black outside the body.
+    /// `rows · columns · 3` bytes, black outside what the setting takes for the body.
     pub rgb8: &'a [u8],
+    /// The slice looks like nothing the generator was trained on.
+    pub is_outside_training: bool,
 }
 
 /// What the measurement of a series is told, and tells.
@@ -43,7 +45,8 @@ pub struct SeriesFigures {
     pub slices: usize,
     /// Slices in which no body was found, or that could not be read.
     pub slices_without_color: usize,
-    /// Mean change of a colour from a slice to the next, inside both bodies, in 8-bit levels.
+    /// Mean change of a colour from a slice to the next, in 8-bit levels, inside both bodies as the recipe without ablation
+    /// finds them: the same pixels for every setting.
     pub color_change: f64,
     /// The same of the CT in the grey of soft tissue.
     pub ct_change: f64,
@@ -53,6 +56,8 @@ pub struct SeriesFigures {
     pub saturated_bright: f64,
     /// Share of the body's pixels with a channel at the lower end.
     pub saturated_dark: f64,
+    /// Painted pixels outside the body, as a share of the body's: the table, and noise in the air.
+    pub painted_outside: f64,
     /// Share of the slices that look like nothing the generator was trained on; `None` when its card does not say.
     pub outside_training: Option<f64>,
 }
@@ -66,6 +71,12 @@ pub fn measure_series(
 ) -> Result<SeriesFigures, TrainingError> {
     let recipe = colorizer.recipe().clone().with_ablation(ablation);
     let pixel_size_mm = volume.geometry().pixel_size_mm();
+    let body_of = |ct: &CtSlice, prepared: &Prepared| -> Result<Vec<bool>, PreprocessError> {
+        if recipe.mask == colorizer.recipe().mask {
+            return Ok(prepared.mask.clone());
+        }
+        Ok(colorizer.recipe().prepare(ct, pixel_size_mm)?.mask)
+    };
     let mut sums = Sums::default();
     for slice in (0..volume.slice_count()).map(SliceIndex) {
         if watch.cancel.is_cancelled() {
@@ -76,13 +87,16 @@ pub fn measure_series(
             (watch.on_slice)(slice, None);
             continue;
         };
-        match recipe.prepare(ct, pixel_size_mm) {
-            Ok(prepared) => {
+        let prepared = recipe.prepare(ct, pixel_size_mm);
+        match prepared.and_then(|prepared| Ok((body_of(ct, &prepared)?, prepared))) {
+            Ok((body, prepared)) => {
                 let rgb8 = prepared.rgb8_on_ct(&colorizer.generate(&prepared)?);
-                sums.outside += usize::from(is_outside(colorizer, &prepared));
-                sums.add(ct, &prepared.mask, rgb8.clone());
-                let colored = ColoredSlice { slice, ct, prepared: &prepared, edges: recipe.edges, rgb8: &rgb8 };
-                (watch.on_slice)(slice, Some(&colored));
+                let is_outside_training = is_outside(colorizer, &prepared);
+                let (prepared, edges, rgb8) = (&prepared, recipe.edges, rgb8.as_slice());
+                (watch.on_slice)(slice, Some(&ColoredSlice { slice, ct, prepared, edges, rgb8, is_outside_training }));
+                sums.outside_training += usize::from(is_outside_training);
+                sums.outside_body += count_outside(&prepared.mask, &body);
+                sums.add(ct, &body, rgb8.to_vec());
             }
             Err(PreprocessError::NoBody) => {
                 sums.skip();
@@ -98,6 +112,10 @@ fn is_outside(colorizer: &Colorizer, prepared: &Prepared) -> bool {
     colorizer.card().region.as_ref().is_some_and(|region| region.is_outside(&RegionFeatures::of(prepared)))
 }
 
+fn count_outside(painted: &[bool], body: &[bool]) -> u64 {
+    painted.iter().zip(body).filter(|(is_painted, is_body)| **is_painted && !**is_body).count() as u64
+}
+
 /// What the next slice is compared with.
 #[derive(Debug)]
 struct Last {
@@ -111,7 +129,8 @@ struct Sums {
     last: Option<Last>,
     slices: usize,
     skipped: usize,
-    outside: usize,
+    outside_training: usize,
+    outside_body: u64,
     color_change: f64,
     ct_change: f64,
     compared: u64,
@@ -163,7 +182,8 @@ impl Sums {
             change_ratio: share(self.color_change, self.ct_change),
             saturated_bright: share(self.bright as f64, self.pixels as f64),
             saturated_dark: share(self.dark as f64, self.pixels as f64),
-            outside_training: is_region_known.then(|| share(self.outside as f64, self.slices as f64)),
+            painted_outside: share(self.outside_body as f64, self.pixels as f64),
+            outside_training: is_region_known.then(|| share(self.outside_training as f64, self.slices as f64)),
         }
     }
 }
