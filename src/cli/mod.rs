@@ -5,6 +5,7 @@
 mod bench;
 mod colorize;
 mod console;
+mod evaluate;
 mod failure;
 mod import_weights;
 mod inspect;
@@ -78,7 +79,9 @@ pub enum CliCommand {
     Inspect(inspect::InspectArgs),
     /// Train a generator on pairs of CT slices and photographs, or fine-tune one.
     Train(Box<train::TrainArgs>),
-    // Here: Evaluate(evaluate::EvaluateArgs), Prepare(prepare::PrepareArgs).
+    /// Measure colours against photographs, or, on series without any, what can be said of them alone.
+    Evaluate(Box<evaluate::EvaluateArgs>),
+    // Here: Prepare(prepare::PrepareArgs).
     /// Show the card of a weights file: what it is, what it was trained on, its terms, its recipe.
     Weights(weights::WeightsArgs),
     /// Turn a PyTorch checkpoint of the original pix2pix code (`latest_net_G.pth`, `unet_256`) into a weights file.
@@ -93,7 +96,8 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Colorize(args) => colorize::run(&args),
         CliCommand::Inspect(args) => inspect::run(&args),
         CliCommand::Train(args) => train::run(*args),
-        // Here: evaluate, prepare.
+        CliCommand::Evaluate(args) => evaluate::run(&args),
+        // Here: prepare.
         CliCommand::Weights(args) => weights::run(&args),
         CliCommand::ImportWeights(args) => import_weights::run(&args),
         CliCommand::Bench(args) => bench::run(&args),

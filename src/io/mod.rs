@@ -14,6 +14,7 @@ mod one_per_slice;
 pub mod panes;
 mod recognise;
 pub mod rgb_image;
+pub mod sheet;
 mod stream;
 mod visible_human;
 

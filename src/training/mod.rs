@@ -1,11 +1,13 @@
 //! The paper's training and measuring (§4): pairs, augmentation, losses, steps, metrics. No thread, channel or clock.
 
 mod augment;
+pub mod baselines;
 mod bootstrap;
 pub mod checkpoint;
 mod config;
 mod dataset;
 mod error;
+pub mod evaluation;
 mod loss;
 pub mod metrics;
 mod optim;
