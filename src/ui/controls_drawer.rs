@@ -176,7 +176,6 @@ fn color_ui(ui: &mut Ui, state: &UiState) {
         }
     }
     if let Some(open) = &state.open {
-        let text = format!("{} of {} slices have their colour", open.ready_colors(), open.slice_count());
-        ui.label(RichText::new(text).small());
+        ui.label(RichText::new(open.color_count_words()).small());
     }
 }

@@ -55,11 +55,8 @@ pub fn status_from(event: Event) -> ExportStatus {
     match event {
         Event::ExportProgress { done, total } => ExportStatus::Running { done, total },
         Event::ExportFinished { written, skipped, .. } => {
-            let mut words = format!("{written} files written");
-            if skipped > 0 {
-                words += &format!(", {skipped} were there already");
-            }
-            ExportStatus::Done(words)
+            let skipped = if skipped > 0 { format!(", {skipped} were there already") } else { String::new() };
+            ExportStatus::Done(format!("{written} files written{skipped}"))
         }
         Event::ExportFailed(error) => ExportStatus::Failed(error),
         Event::ExportCancelled => ExportStatus::Done("Stopped; finished files stay".to_owned()),

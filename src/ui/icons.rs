@@ -23,6 +23,8 @@ pub enum Icon {
     RightDrawer,
     /// Three lines.
     Menu,
+    /// A cross.
+    Close,
 }
 
 /// A button that is only a picture; `name` is its tooltip and what a screen reader says.
@@ -73,6 +75,10 @@ fn paint(painter: &Painter, rect: Rect, icon: Icon, stroke: Stroke) {
             for share in [1.0 / 3.0, 2.0 / 3.0] {
                 painter.vline(rect.left() + rect.width() * share, rect.y_range(), stroke);
             }
+        }
+        Icon::Close => {
+            painter.line_segment([rect.left_top(), rect.right_bottom()], stroke);
+            painter.line_segment([rect.right_top(), rect.left_bottom()], stroke);
         }
         Icon::OnePane => outline(painter, rect, stroke),
         Icon::LeftDrawer => {

@@ -32,7 +32,7 @@ pub fn key_sheet_ui(ctx: &egui::Context) -> bool {
                 if is_wide {
                     ui.horizontal_top(|ui| {
                         ui.vertical(|ui| {
-                            let left = [Group::File, Group::Slices, Group::Window, Group::Help];
+                            let left = [Group::File, Group::Slices, Group::Window, Group::Help, Group::Advanced];
                             left.into_iter().for_each(|of| group_ui(ui, of));
                         });
                         ui.add_space(24.0);

@@ -26,7 +26,7 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
 }
 
 /// Keys of each command; the first is the one that menus show.
-const KEYS: [(UiCommand, &[KeyboardShortcut]); 44] = {
+const KEYS: [(UiCommand, &[KeyboardShortcut]); 45] = {
     use Direction::{Down, Left, Right, Up};
     use UiCommand as C;
     [
@@ -73,6 +73,7 @@ const KEYS: [(UiCommand, &[KeyboardShortcut]); 44] = {
         (C::NextScale, &[key(Key::S)]),
         (C::Palette, &[ctrl(Key::K)]),
         (C::Keys, &[key(Key::Questionmark), key(Key::F1)]),
+        (C::Training, &[ctrl_shift(Key::T)]),
         (C::StepBack, &[key(Key::Escape)]),
     ]
 };

@@ -85,10 +85,12 @@ impl Writer<'_> {
 }
 
 fn title(writer: &Writer<'_>, state: &UiState, open: &OpenSeries) {
-    let mut text = writer.facts.pane.name().to_owned();
-    if state.screen.is_presenting {
-        text += &format!("  {} / {}", open.slice(), open.slice_count());
-    }
+    let name = writer.facts.pane.name();
+    let text = if state.screen.is_presenting() {
+        format!("{name}  {} / {}", open.slice(), open.slice_count())
+    } else {
+        name.to_owned()
+    };
     let style = (writer.facts.label_points, writer.colors.label);
     writer.write(writer.inner().left_top(), Align2::LEFT_TOP, &text, style);
 }
@@ -165,16 +167,18 @@ fn color_notes(writer: &Writer<'_>, state: &UiState, content: &FrameContent) {
     let mut at = writer.inner().left_top() + Vec2::new(0.0, writer.line_points());
     writer.write(at, Align2::LEFT_TOP, SYNTHETIC_MARK, style);
     at.y += writer.line_points();
-    let note = if content.color.as_ref().is_some_and(|color| color.is_outside_training) {
-        Some(format!("⚠ {OUTSIDE_TRAINING_MARK}"))
-    } else if content.color.is_none() && content.slice.is_some() {
-        waiting_words(state).map(str::to_owned)
-    } else {
-        None
-    };
-    if let Some(note) = note {
+    if let Some(note) = color_note(state, content) {
         writer.write(at, Align2::LEFT_TOP, &note, style);
     }
+}
+
+/// What is to be known about the colour beside the mark.
+pub fn color_note(state: &UiState, content: &FrameContent) -> Option<String> {
+    if content.color.as_ref().is_some_and(|color| color.is_outside_training) {
+        return Some(format!("⚠ {OUTSIDE_TRAINING_MARK}"));
+    }
+    let is_waited_for = content.color.is_none() && content.slice.is_some();
+    is_waited_for.then(|| waiting_words(state)).flatten().map(str::to_owned)
 }
 
 fn waiting_words(state: &UiState) -> Option<&'static str> {
@@ -219,7 +223,7 @@ fn centred(writer: &Writer<'_>, text: &str) {
 
 /// The button that shows a pane alone, or all again.
 pub fn enlarge_ui(ui: &mut Ui, facts: &PaneFacts, state: &mut UiState) -> Option<UiCommand> {
-    if state.screen.is_presenting {
+    if state.screen.is_presenting() {
         return None;
     }
     let size = Vec2::splat(22.0);
