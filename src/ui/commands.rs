@@ -1,5 +1,6 @@
 //! One table of all commands: menus, keys, tooltips, the palette and the `?` sheet are made from it.
 
+use super::open_series::OpenSeries;
 use super::pane_uniforms::PaneKind;
 use super::screen::{Crosshair, Dialog};
 use super::settings::ThemeChoice;
@@ -291,7 +292,7 @@ impl UiState {
     }
 
     fn use_auto_window(&mut self) {
-        let window = self.open.as_mut().and_then(|open| open.histogram()).and_then(|counts| counts.auto_window());
+        let window = self.open.as_mut().and_then(OpenSeries::histogram).and_then(|counts| counts.auto_window());
         if let Some(window) = window {
             self.window = WindowChoice { window, name: Some("Auto".to_owned()), ..self.window.clone() };
         }

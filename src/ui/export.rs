@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, DragValue, Grid, ProgressBar, RichText, TextEdi
 use super::commands::WindowWish;
 use super::notices::Notice;
 use super::open::path_from_typed;
+use super::open_series::OpenSeries;
 use super::state::{ExportStatus, UiState};
 use super::theme;
 use crate::engine::{Command, Event, ExportFormat, ExportRequest};
@@ -92,7 +93,7 @@ pub fn export_ui(ctx: &egui::Context, state: &mut UiState) -> Option<WindowWish>
 
 fn draft_ui(ui: &mut Ui, state: &mut UiState) -> Option<WindowWish> {
     let mut wish = None;
-    let count = state.open.as_ref().map_or(1, |open| open.slice_count());
+    let count = state.open.as_ref().map_or(1, OpenSeries::slice_count);
     let draft = &mut state.export_draft;
     for (format, name) in [
         (ExportFormat::Png, "Colour, one PNG a slice"),

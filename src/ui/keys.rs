@@ -110,15 +110,16 @@ pub fn pressed(ctx: &Context) -> Vec<UiCommand> {
     let is_on_control = ctx
         .memory(eframe::egui::Memory::focused)
         .is_some_and(|focused| focused != scrubber_id() && PaneKind::ALL.iter().all(|&pane| focused != pane_id(pane)));
-    let is_free = |key: &KeyboardShortcut| {
-        !(is_typing && key.conflicts_with_text_editing()) && !(is_on_control && belongs_to_control(key))
+    let is_taken = |key: KeyboardShortcut| {
+        (is_typing && key.conflicts_with_text_editing()) || (is_on_control && belongs_to_control(key))
     };
     ctx.input_mut(|input| {
         let mut commands = Vec::new();
         // Shift + ↑ before ↑: the plain key would take both.
         for has_modifiers in [true, false] {
             for (command, keys) in KEYS {
-                for key in keys.iter().filter(|key| key.modifiers.any() == has_modifiers && is_free(key)) {
+                let keys = keys.iter().copied().filter(|key| key.modifiers.any() == has_modifiers);
+                for key in keys.filter(|&key| !is_taken(key)) {
                     commands.extend(std::iter::repeat_n(command, presses(input, key)));
                 }
             }
@@ -127,12 +128,12 @@ pub fn pressed(ctx: &Context) -> Vec<UiCommand> {
     })
 }
 
-fn presses(input: &mut InputState, key: &KeyboardShortcut) -> usize {
+fn presses(input: &mut InputState, key: KeyboardShortcut) -> usize {
     input.count_and_consume_key(key.modifiers, key.logical_key)
 }
 
 /// Keys that a focused button, slider or list uses itself.
-fn belongs_to_control(key: &KeyboardShortcut) -> bool {
+fn belongs_to_control(key: KeyboardShortcut) -> bool {
     use Key::{ArrowDown, ArrowLeft, ArrowRight, ArrowUp, End, Enter, Home, PageDown, PageUp, Space};
     let own = [ArrowDown, ArrowLeft, ArrowRight, ArrowUp, End, Enter, Home, PageDown, PageUp, Space];
     !key.modifiers.command && own.contains(&key.logical_key)

@@ -240,6 +240,7 @@ impl UiState {
         self.loading = Loading::Slices;
         self.window = WindowChoice::for_series(&open.info);
         self.screen.forget_view();
+        self.screen.wants_identity = false;
         self.cine.stop();
         self.export = ExportStatus::Idle;
         self.export_draft.for_slices(open.slice_count());

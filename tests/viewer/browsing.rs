@@ -2,15 +2,18 @@
 
 use ct2rgb::engine::Command;
 use ct2rgb::ui::PaneKind;
-use eframe::egui::{self, Event, Key, Modifiers, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2};
+use eframe::egui::{
+    self, Event, Key, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, Pos2, TouchPhase, Vec2,
+};
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
 
 use super::case::{Case, SLICES};
 
 fn turn_wheel(case: &mut Case, at: Pos2, notches: f32, modifiers: Modifiers) {
     case.harness.hover_at(at);
-    let (unit, delta, phase) = (MouseWheelUnit::Line, Vec2::new(0.0, notches), TouchPhase::Move);
-    case.harness.event_modifiers(Event::MouseWheel { unit, delta, phase, modifiers }, modifiers);
+    let (unit, delta) = (MouseWheelUnit::Line, Vec2::new(0.0, notches));
+    let (phase, source) = (TouchPhase::Move, MouseWheelSource::Unknown);
+    case.harness.event_modifiers(Event::MouseWheel { unit, delta, phase, source, modifiers }, modifiers);
     case.settle();
 }
 

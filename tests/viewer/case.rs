@@ -131,6 +131,20 @@ impl Case {
         self.settle();
     }
 
+    /// The same where something goes on turning afterwards.
+    pub fn click_and_go_on(&mut self, name: &str) {
+        self.harness.get_by_label(name).click();
+        self.harness.run_steps(3);
+    }
+
+    /// Types into the field of this name.
+    pub fn type_into(&mut self, name: &str, text: &str) {
+        self.harness.get_by_label(name).click();
+        self.settle();
+        self.harness.get_by_label(name).type_text(text);
+        self.settle();
+    }
+
     /// Whether something on screen has this name or text.
     pub fn has(&self, name: &str) -> bool {
         self.harness.query_all_by_label_contains(name).next().is_some()
@@ -223,7 +237,8 @@ fn pixels(slice: usize) -> impl Iterator<Item = Tissue> {
 
 fn phantom() -> CtVolume {
     let origins = (0..SLICES).map(|slice| [-192.0, -192.0, -5.0 * slice as f64]).collect();
-    let geometry = Geometry::new(SIDE, SIDE, [4.0, 0.0, 0.0], [0.0, 4.0, 0.0], origins).unwrap();
+    let geometry =
+        Geometry::new(SIDE, SIDE, [4.0, 0.0, 0.0], [0.0, 4.0, 0.0], origins).expect("a lattice of 4 × 4 × 5 mm");
     let volume = CtVolume::pending(geometry);
     for slice in 0..SLICES {
         let value_hu = |tissue| match tissue {

@@ -95,8 +95,7 @@ fn an_export_asks_for_what_the_dialog_says() {
     let mut case = Case::open();
     case.press_with(Modifiers::COMMAND, Key::E);
     case.click("CT, edges and colour side by side, one PNG a slice");
-    case.harness.get_by_label("Folder").type_text("/tmp/out");
-    case.settle();
+    case.type_into("Folder", "out");
     case.click("Write pictures");
     let wishes = case.wishes();
     let [Command::Export(request)] = &wishes[..] else { panic!("{wishes:?}") };

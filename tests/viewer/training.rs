@@ -24,10 +24,9 @@ pub fn open_panel(case: &mut Case) {
 
 /// A run has gone so many steps.
 pub fn run_to(case: &mut Case, steps: u64) {
-    case.state().training.draft.pairs = "pairs.csv".to_owned();
-    case.state().training.draft.folder = "run".to_owned();
-    case.settle();
-    case.click("Start training");
+    case.type_into("Pairs", "pairs.csv");
+    case.type_into("Run folder", "run");
+    case.click_and_go_on("Start training");
     case.wishes();
     for event in events_to(steps) {
         case.apply(Event::Training(event));
@@ -117,11 +116,10 @@ fn nothing_starts_before_pairs_and_folder_are_named() {
 #[test]
 fn the_panel_starts_a_run_with_what_was_filled_in() {
     let mut case = panel();
-    case.harness.get_by_label("Pairs").type_text("/data/pairs.csv");
-    case.harness.get_by_label("Run folder").type_text("/data/run");
-    case.settle();
+    case.type_into("Pairs", "/data/pairs.csv");
+    case.type_into("Run folder", "/data/run");
     case.click("nothing: new weights");
-    case.click("Start training");
+    case.click_and_go_on("Start training");
     let wishes = case.wishes();
     let [Command::StartTraining(request)] = &wishes[..] else { panic!("{wishes:?}") };
     assert_eq!(request.config, TrainConfig::preset(Preset::Laptop));
@@ -150,7 +148,7 @@ fn a_run_shows_steps_losses_measurements_and_pictures() {
 fn buttons_control_the_run() {
     let mut case = panel();
     run_to(&mut case, 60);
-    let mut control_of = |case: &mut Case, name: &str| {
+    let control_of = |case: &mut Case, name: &str| {
         case.click(name);
         let wishes = case.wishes();
         let [Command::ControlTraining(control)] = wishes[..] else { panic!("{name}: {wishes:?}") };
