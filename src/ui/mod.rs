@@ -56,6 +56,7 @@ pub use about::NOT_A_DEVICE;
 pub use app::{LaunchOptions, ViewerApp, run};
 pub use color_source::ColorSource;
 pub use commands::{COMMANDS, UiCommand};
+pub use open_series::OpenSeries;
 pub use pane_uniforms::PaneKind;
 pub use settings::{Scale, Settings, ThemeChoice};
 pub use slice_texture::install as install_graphics;

@@ -117,7 +117,7 @@ const LIGHT: Colors = Colors {
     strip_ready: Color32::from_rgb(104, 176, 148),
     strip_failed: Color32::from_rgb(196, 132, 48),
     histogram: grey(120),
-    histogram_window: Color32::from_rgba_premultiplied(20, 70, 52, 64),
+    histogram_window: Color32::from_rgba_premultiplied(6, 43, 30, 90),
     curves: [
         Color32::from_rgb(18, 122, 86),
         Color32::from_rgb(176, 104, 0),

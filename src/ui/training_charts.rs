@@ -1,12 +1,13 @@
 //! Losses and measurements of a run, as curves and numbers.
 
-use eframe::egui::{Grid, RichText, Ui, Vec2b};
-use egui_plot::{Corner, HoverPosition, Legend, Line, Plot, PlotPoints, Points};
+use eframe::egui::{Color32, Grid, Rangef, RichText, Sense, Ui, Vec2, Vec2b};
+use egui_plot::{AxisHints, GridMark, HoverPosition, Line, Plot, PlotPoints, Points};
 
 use super::theme;
-use super::training_losses::{LOSS_NAMES, LossHistory};
+use super::training_losses::{LOSS_NAMES, LossHistory, LossPoint};
 use super::training_metric::Metric;
 use super::training_state::TrainingState;
+use super::view::scale_bar_mm as round_length;
 
 /// A plot that only shows: the panel scrolls, and the wheel must not be caught here.
 fn plot(id: &str) -> Plot<'_> {
@@ -18,7 +19,9 @@ fn plot(id: &str) -> Plot<'_> {
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
         .show_grid(Vec2b::new(false, true))
-        .y_axis_min_width(36.0)
+        .grid_spacing(Rangef::new(8.0, 24.0))
+        .y_grid_spacer(|input| even_marks(input.bounds))
+        .custom_y_axes(vec![AxisHints::new_y().label_spacing(Rangef::new(8.0, 16.0)).min_thickness(40.0)])
         .label_formatter(|position| match position {
             HoverPosition::NearDataPoint { plot_name, position, .. } => {
                 Some(format!("{plot_name}\nstep {:.0}: {:.4}", position.x, position.y))
@@ -27,20 +30,40 @@ fn plot(id: &str) -> Plot<'_> {
         })
 }
 
+/// A few round values, evenly spread.
+fn even_marks((low, high): (f64, f64)) -> Vec<GridMark> {
+    let Some(step_size) = round_length((high - low) / 2.5) else { return Vec::new() };
+    let range = (low / step_size).ceil() as i64..=(high / step_size).floor() as i64;
+    range.map(|index| GridMark { value: index as f64 * step_size, step_size }).collect()
+}
+
+/// What each curve is, above the plot, where it covers none.
+fn legend_ui(ui: &mut Ui, curves: &[(&str, Color32)]) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = theme::GRID_POINTS;
+        for (name, color) in curves {
+            let (rect, _) = ui.allocate_exact_size(Vec2::splat(10.0), Sense::hover());
+            ui.painter().circle_filled(rect.center(), 3.5, *color);
+            ui.label(RichText::new(*name).small());
+            ui.add_space(theme::GRID_POINTS);
+        }
+    });
+}
+
 /// Losses before their λ, from the first step.
 pub fn losses_ui(ui: &mut Ui, losses: &LossHistory) {
     ui.label(RichText::new("Losses").strong());
+    let points = losses.points();
     let colors = theme::colors(ui.ctx()).curves;
-    let legend = Legend::default().position(Corner::RightTop).follow_insertion_order(true).background_alpha(0.6);
-    plot("losses").include_y(0.0).legend(legend).show(ui, |plot| {
-        for (index, name) in LOSS_NAMES.into_iter().enumerate() {
-            let points = losses.points();
-            if points.iter().all(|point| point.losses[index] == 0.0) {
-                continue;
-            }
-            let curve: PlotPoints<'_> =
-                points.iter().map(|point| [point.step as f64, f64::from(point.losses[index])]).collect();
-            plot.line(Line::new(name, curve).color(colors[index]).width(1.5));
+    let is_used = |index: usize| points.iter().any(|point| point.losses[index] != 0.0);
+    let used: Vec<usize> = (0..LOSS_NAMES.len()).filter(|&index| is_used(index)).collect();
+    let named: Vec<_> = used.iter().map(|&index| (LOSS_NAMES[index], colors[index])).collect();
+    legend_ui(ui, &named);
+    plot("losses").include_y(0.0).show(ui, |plot| {
+        for index in used {
+            let value = |point: &LossPoint| [point.step as f64, f64::from(point.losses[index])];
+            let curve: PlotPoints<'_> = points.iter().map(value).collect();
+            plot.line(Line::new(LOSS_NAMES[index], curve).color(colors[index]).width(1.5));
         }
     });
 }
@@ -61,7 +84,8 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
         plot.points(Points::new(metric.name(), points).color(color).radius(2.5));
     });
     let (Some(first), Some(last)) = (all.first(), all.last()) else { return };
-    Grid::new("metrics numbers").num_columns(4).min_col_width(56.0).show(ui, |ui| {
+    let numbers = Grid::new("metrics numbers").num_columns(4).min_col_width(56.0).min_row_height(theme::LABEL_POINTS);
+    numbers.spacing(Vec2::new(2.0, 1.0) * theme::GRID_POINTS).show(ui, |ui| {
         let before = format!("step {}", first.step);
         for heading in ["", before.as_str(), "best", "now"] {
             ui.label(RichText::new(heading).small().weak());

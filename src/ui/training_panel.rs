@@ -98,11 +98,11 @@ fn phase_ui(ui: &mut Ui, training: &TrainingState) -> Option<Asked> {
         }
         RunPhase::Preparing { done, total } => {
             let share = *done as f32 / *total as f32;
-            ui.add(ProgressBar::new(share).text(format!("Preparing slices: {done} of {total}")));
+            ui.add(progress(share, format!("Preparing slices: {done} of {total}")));
         }
-        RunPhase::Running => _ = ui.add(ProgressBar::new(share).text(steps)),
-        RunPhase::Paused => _ = ui.add(ProgressBar::new(share).text(format!("{steps}, holding"))),
-        RunPhase::Stopping => _ = ui.add(ProgressBar::new(share).text("Saving, then stopping…")),
+        RunPhase::Running => _ = ui.add(progress(share, steps)),
+        RunPhase::Paused => _ = ui.add(progress(share, format!("{steps}, holding"))),
+        RunPhase::Stopping => _ = ui.add(progress(share, "Saving, then stopping…".to_owned())),
         RunPhase::Ended { is_complete, weights } => {
             let end = if *is_complete { "Complete" } else { "Stopped and saved; it can be taken up again" };
             ui.label(RichText::new(format!("{steps}. {end}")).strong());
@@ -114,6 +114,11 @@ fn phase_ui(ui: &mut Ui, training: &TrainingState) -> Option<Asked> {
         RunPhase::Failed(error) => error_ui(ui, "Training", error),
     }
     None
+}
+
+/// A bar that is a bar also when little is done.
+fn progress(share: f32, words: String) -> ProgressBar {
+    ProgressBar::new(share).corner_radius(3).text(words)
 }
 
 /// Pace, time left, device, slices.

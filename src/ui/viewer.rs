@@ -155,7 +155,14 @@ impl Viewer {
                     ui.label(RichText::new("Nothing is open").heading().color(label));
                     let words = "Open a CT series, or drop files or a folder here";
                     ui.label(RichText::new(words).color(label));
-                    command = tips::button(ui, UiCommand::OpenFile).or(tips::button(ui, UiCommand::OpenFolder));
+                    ui.add_space(theme::GRID_POINTS);
+                    ui.columns(2, |columns| {
+                        let [left, right] = columns else { return };
+                        left.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                            command = command.or(tips::button(ui, UiCommand::OpenFile));
+                        });
+                        command = command.or(tips::button(right, UiCommand::OpenFolder));
+                    });
                 } else {
                     ui.spinner();
                     ui.label(RichText::new("Opening…").color(label));

@@ -25,14 +25,21 @@ fn an_empty_window() {
     picture(window(ThemeChoice::Dark, SMALL), "empty_dark");
 }
 
+fn open_series(theme: ThemeChoice, name: &str) {
+    let mut case = window(theme, SMALL);
+    case.open_phantom();
+    case.press(Key::C);
+    picture(case, name);
+}
+
 #[test]
-fn an_open_series_in_both_themes() {
-    for (theme, name) in [(ThemeChoice::Dark, "open_dark"), (ThemeChoice::Light, "open_light")] {
-        let mut case = window(theme, SMALL);
-        case.open_phantom();
-        case.press(Key::C);
-        picture(case, name);
-    }
+fn an_open_series_in_the_dark() {
+    open_series(ThemeChoice::Dark, "open_dark");
+}
+
+#[test]
+fn an_open_series_in_a_bright_room() {
+    open_series(ThemeChoice::Light, "open_light");
 }
 
 #[test]
@@ -43,15 +50,22 @@ fn presenting_shows_big_letters_and_nothing_else() {
     picture(case, "presenting_dark");
 }
 
+fn training_run(theme: ThemeChoice, name: &str) {
+    let mut case = window(theme, Vec2::new(1000.0, 960.0));
+    case.open_phantom();
+    open_panel(&mut case);
+    run_to(&mut case, 200);
+    picture(case, name);
+}
+
 #[test]
-fn a_training_run_in_both_themes() {
-    for (theme, name) in [(ThemeChoice::Dark, "training_dark"), (ThemeChoice::Light, "training_light")] {
-        let mut case = window(theme, Vec2::new(1000.0, 960.0));
-        case.open_phantom();
-        open_panel(&mut case);
-        run_to(&mut case, 200);
-        picture(case, name);
-    }
+fn a_training_run_in_the_dark() {
+    training_run(ThemeChoice::Dark, "training_dark");
+}
+
+#[test]
+fn a_training_run_in_a_bright_room() {
+    training_run(ThemeChoice::Light, "training_light");
 }
 
 #[test]
