@@ -1,6 +1,6 @@
 //! Losses and measurements of a run, as curves and numbers.
 
-use eframe::egui::{Color32, Grid, Rangef, RichText, Sense, Ui, Vec2, Vec2b};
+use eframe::egui::{Color32, Grid, Rangef, RichText, Role, Sense, Ui, Vec2, Vec2b, WidgetInfo};
 use egui_plot::{AxisHints, GridMark, HoverPosition, Line, Plot, PlotPoints, Points};
 
 use super::theme;
@@ -10,7 +10,7 @@ use super::training_state::TrainingState;
 use super::view::scale_bar_mm as round_length;
 
 /// A plot that only shows: the panel scrolls, and the wheel must not be caught here.
-fn plot(id: &str) -> Plot<'_> {
+fn plot<'id>(ui: &Ui, id: &'id str) -> Plot<'id> {
     Plot::new(id)
         .height(150.0)
         .allow_drag(false)
@@ -19,6 +19,7 @@ fn plot(id: &str) -> Plot<'_> {
         .allow_boxed_zoom(false)
         .allow_axis_zoom_drag(false)
         .show_grid(Vec2b::new(false, true))
+        .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
         .grid_spacing(Rangef::new(8.0, 24.0))
         .y_grid_spacer(|input| even_marks(input.bounds))
         .custom_y_axes(vec![AxisHints::new_y().label_spacing(Rangef::new(8.0, 16.0)).min_thickness(40.0)])
@@ -39,13 +40,14 @@ fn even_marks((low, high): (f64, f64)) -> Vec<GridMark> {
 
 /// What each curve is, above the plot, where it covers none.
 fn legend_ui(ui: &mut Ui, curves: &[(&str, Color32)]) {
+    let letters = ui.visuals().text_color();
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing.x = theme::GRID_POINTS;
         for (name, color) in curves {
-            let (rect, _) = ui.allocate_exact_size(Vec2::splat(10.0), Sense::hover());
-            ui.painter().circle_filled(rect.center(), 3.5, *color);
-            ui.label(RichText::new(*name).small());
-            ui.add_space(theme::GRID_POINTS);
+            let galley = ui.painter().layout_no_wrap((*name).to_owned(), theme::font(theme::SMALL_POINTS), letters);
+            let (rect, response) = ui.allocate_exact_size(galley.size() + Vec2::new(12.0, 2.0), Sense::hover());
+            response.widget_info(|| WidgetInfo::labeled(Role::Label, true, *name));
+            ui.painter().circle_filled(rect.left_center() + Vec2::new(4.0, 1.0), 3.5, *color);
+            ui.painter().galley(rect.min + Vec2::new(12.0, 1.0), galley, letters);
         }
     });
 }
@@ -59,7 +61,7 @@ pub fn losses_ui(ui: &mut Ui, losses: &LossHistory) {
     let used: Vec<usize> = (0..LOSS_NAMES.len()).filter(|&index| is_used(index)).collect();
     let named: Vec<_> = used.iter().map(|&index| (LOSS_NAMES[index], colors[index])).collect();
     legend_ui(ui, &named);
-    plot("losses").include_y(0.0).show(ui, |plot| {
+    plot(ui, "losses").include_y(0.0).show(ui, |plot| {
         for index in used {
             let value = |point: &LossPoint| [point.step as f64, f64::from(point.losses[index])];
             let curve: PlotPoints<'_> = points.iter().map(value).collect();
@@ -79,7 +81,7 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
     let (metric, all) = (training.metric, &training.metrics);
     let color = theme::colors(ui.ctx()).curves[0];
     let points: Vec<[f64; 2]> = all.iter().map(|metrics| [metrics.step as f64, metric.of(metrics)]).collect();
-    plot("metrics").height(120.0).show(ui, |plot| {
+    plot(ui, "metrics").height(120.0).show(ui, |plot| {
         plot.line(Line::new(metric.name(), points.clone()).color(color).width(1.5));
         plot.points(Points::new(metric.name(), points).color(color).radius(2.5));
     });
