@@ -149,7 +149,7 @@ impl ProgressLines {
 fn registered(set: &SetReport) -> String {
     let [x, y] = set.shift_mm;
     let turned = if set.is_turned { ", turned upright" } else { "" };
-    let warnings: String = set.warnings.iter().map(|warning| format!("; {warning}")).collect();
+    let warnings = set.warnings.iter().fold(String::new(), |all, warning| all + "; " + warning);
     format!(
         "{}: photographs lie {x:+.1} mm across and {y:+.1} mm down, scale {:.4}{turned}; {} of {} slices agree, within {:.1} \
          mm{warnings}",

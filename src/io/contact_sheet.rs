@@ -34,7 +34,12 @@ pub fn contact_sheet(entries: &[SheetEntry], per_row: usize) -> Picture {
     for (index, entry) in entries.iter().enumerate() {
         let (left, top) = (index % per_row * cell_columns, index / per_row * cell_rows);
         let color = if entry.is_rejected { REJECTED_RGB8 } else { TAKEN_RGB8 };
-        text.draw(&mut sheet, &fitting(&text, &entry.label, cell_columns - 2 * GAP), (left + GAP, top + GAP / 2), color);
+        text.draw(
+            &mut sheet,
+            &fitting(&text, &entry.label, cell_columns - 2 * GAP),
+            (left + GAP, top + GAP / 2),
+            color,
+        );
         let mut column = left;
         for tile in &entry.tiles {
             sheet.paste(tile, column, top + text.height() + GAP);

@@ -258,7 +258,8 @@ fn entropy(counts: &[u32], total: f64) -> f64 {
 /// Centre of gravity and area in mm².
 fn center_of(plane: &Plane, is_inside: impl Fn(usize) -> bool) -> Option<([f64; 2], f64)> {
     let inside = (0..plane.values.len()).filter(|&index| is_inside(index)).map(|index| plane.place_mm(index));
-    let (sum, count) = inside.fold(([0.0; 2], 0_u32), |([x, y], count), place| ([x + place[0], y + place[1]], count + 1));
+    let (sum, count) =
+        inside.fold(([0.0; 2], 0_u32), |([x, y], count), place| ([x + place[0], y + place[1]], count + 1));
     let area = f64::from(count) * plane.mm_per_pixel * plane.mm_per_pixel;
     (count > 0).then(|| (sum.map(|value| value / f64::from(count)), area))
 }

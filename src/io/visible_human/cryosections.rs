@@ -83,7 +83,8 @@ impl Cryosection {
     /// What tells this file from another, or from itself before it was changed: name, size, and time of change.
     pub fn identity(&self) -> String {
         let changed = std::fs::metadata(self.file.path()).and_then(|metadata| metadata.modified()).ok();
-        let since = changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map(|time| time.as_nanos());
+        let since =
+            changed.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map(|time| time.as_nanos());
         format!("{} {} {since:?}", self.file.name(), self.file.len())
     }
 

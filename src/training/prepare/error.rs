@@ -33,7 +33,9 @@ pub enum PrepareError {
     )]
     AmongOriginals { path: PathBuf },
     /// Something else is there.
-    #[error("the folder for the pairs holds files that were not written by this command; choose an empty one: {path:?}")]
+    #[error(
+        "the folder for the pairs holds files that were not written by this command; choose an empty one: {path:?}"
+    )]
     OccupiedFolder { path: PathBuf },
     /// A pixel size that makes no sense.
     #[error("{field} is {found}; expected millimetres per pixel, from 0.05 to 10")]

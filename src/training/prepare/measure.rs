@@ -36,9 +36,8 @@ impl Measures {
             on_photo.is_some_and(|index| photo.plane.values[index] > 0.0)
         };
         let tissue = (0..ct.tissue.len()).filter(|&index| ct.tissue[index]);
-        let (count, missing) = tissue.fold((0, 0), |(count, missing), index| {
-            (count + 1, missing + usize::from(!is_tissue(index)))
-        });
+        let (count, missing) =
+            tissue.fold((0, 0), |(count, missing), index| (count + 1, missing + usize::from(!is_tissue(index))));
         let round = |value: f64| (value * 1e4).round() / 1e4;
         Self {
             own_shift_mm: own_shift_mm.map(round),

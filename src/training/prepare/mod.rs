@@ -126,8 +126,7 @@ pub fn prepare_visible_human(
     let mut matched = sets::match_levels(job, &ct, &photographs)?;
     matched.warnings.extend(ct.warnings.iter().map(|warning| format!("CT: {}", warning.message)));
     writable_folder(&job.out)?;
-    let mut report =
-        PrepareReport { version: env!("CARGO_PKG_VERSION"), state: "running", ..PrepareReport::default() };
+    let mut report = PrepareReport { version: env!("CARGO_PKG_VERSION"), state: "running", ..PrepareReport::default() };
     report.write(&job.out.join(REPORT_FILE))?;
     (report.rejected, report.warnings) = (matched.rejected, matched.warnings);
     let mut pairs = Vec::new();

@@ -66,7 +66,7 @@ impl PhotoPlane {
         for region in regions(&is_tissue, plane.columns) {
             let within = region.iter().filter(|&&index| is_body(plane.place_mm(index))).count();
             if within as f64 >= LEAST_OVERLAP * region.len() as f64 {
-                region.iter().for_each(|&index| body[index] = true);
+                mark(&mut body, &region);
             }
         }
         let hollow: Vec<bool> = body.iter().map(|is_body| !is_body).collect();
@@ -77,7 +77,7 @@ impl PhotoPlane {
         };
         for region in regions(&hollow, columns) {
             if !region.iter().any(|&index| is_edge(index)) {
-                region.iter().for_each(|&index| body[index] = true);
+                mark(&mut body, &region);
             }
         }
         grow(&mut body, columns, (collar_mm / plane.mm_per_pixel).ceil() as usize);
@@ -90,6 +90,12 @@ fn tone([r, g, b]: [f32; 3]) -> f32 {
     let is_tissue = r >= DARKEST_TISSUE && r - b >= LEAST_WARMTH;
     let luminance = (0.3 * r + 0.59 * g + 0.11 * b) / 255.0;
     if is_tissue { DARKEST_TONE + (1.0 - DARKEST_TONE) * luminance } else { 0.0 }
+}
+
+fn mark(plane: &mut [bool], region: &[usize]) {
+    for &index in region {
+        plane[index] = true;
+    }
 }
 
 /// Connected regions of `true`.

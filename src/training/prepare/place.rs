@@ -127,7 +127,11 @@ fn anchors(run: &SetRun<'_>, job: &PrepareJob, ct_mm: f64) -> Result<Vec<Anchor>
         (0..count).map(|k| &candidates[(2 * k + 1) * candidates.len() / (2 * count)]).collect();
     let outcomes: Vec<Result<Anchor, String>> = chosen
         .par_iter()
-        .map(|candidate| if run.is_cancelled() { Err("cancelled".to_owned()) } else { anchor(run, job, candidate, ct_mm) })
+        .map(
+            |candidate| {
+                if run.is_cancelled() { Err("cancelled".to_owned()) } else { anchor(run, job, candidate, ct_mm) }
+            },
+        )
         .collect();
     let last_problem = outcomes.iter().rev().find_map(|outcome| outcome.as_ref().err().cloned());
     let anchors: Vec<Anchor> = outcomes.into_iter().flatten().collect();
@@ -183,7 +187,8 @@ fn the_right_way_up(
         AnteriorSide::Unknown => true,
     };
     if !is_as_said {
-        warnings.push("the photographs fit the CT the other way up than their format says; look at the sheet".to_owned());
+        warnings
+            .push("the photographs fit the CT the other way up than their format says; look at the sheet".to_owned());
     }
     let [as_stored, turned] = outcomes;
     let found = if is_turned { turned } else { as_stored };

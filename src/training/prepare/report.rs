@@ -163,10 +163,9 @@ pub(super) fn write_table(path: &Path, rows: &[Vec<String>]) -> Result<(), Prepa
     let mut writer = csv::Writer::from_writer(AtomicFile::create(path)?);
     let failed = |source: csv::Error| match source.into_kind() {
         csv::ErrorKind::Io(source) => PrepareError::Write(WriteError::from_io(path, source)),
-        kind => PrepareError::Table {
-            path: path.to_owned(),
-            source: std::io::Error::other(format!("{kind:?}")).into(),
-        },
+        kind => {
+            PrepareError::Table { path: path.to_owned(), source: std::io::Error::other(format!("{kind:?}")).into() }
+        }
     };
     for row in rows {
         writer.write_record(row).map_err(failed)?;

@@ -147,8 +147,9 @@ impl<'a> SetRun<'a> {
         let (columns, rows) = (loaded.picture.columns, loaded.picture.rows);
         if [columns, rows] != format.size {
             let [expected_columns, expected_rows] = format.size;
-            let detail =
-                format!("expected {expected_columns} × {expected_rows} pixels as in the rest, found {columns} × {rows}");
+            let detail = format!(
+                "expected {expected_columns} × {expected_rows} pixels as in the rest, found {columns} × {rows}"
+            );
             return Err((Reason::WrongSize, detail));
         }
         if format.is_turned {
@@ -248,7 +249,10 @@ impl<'a> SetRun<'a> {
 fn make(loaded: &Loaded, place: &SetPlace) -> Result<(Measures, Vec<u8>, Field), Refusal> {
     let photo = PhotoPlane::of(&loaded.picture, place.photo.mm_per_pixel);
     if photo.is_black {
-        return Err((Reason::Black, "there is next to nothing on the photograph: a place holder for a saw cut".to_owned()));
+        return Err((
+            Reason::Black,
+            "there is next to nothing on the photograph: a place holder for a saw cut".to_owned(),
+        ));
     }
     let ct = CtPlane::of(&loaded.ct, place.ct_mm).map_err(|problem| (Reason::NoBody, problem))?;
     let subject = Subject::new(&ct.plane, &ct.body, &photo.plane)
@@ -286,7 +290,8 @@ fn key_of(candidate: &Candidate<'_>, ct: &CtSlice, place: &SetPlace) -> String {
     hash.update(bytemuck::cast_slice::<i16, u8>(ct.values_hu()));
     let settings = (ct.columns(), place.ct_mm, place.finer, &place.photo, place.registration.placement);
     hash.update(format!("{settings:?}"));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digits = hash.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
 }
 
 fn finished_before(paths: &[PathBuf; 2], key: &str) -> Option<Measures> {

@@ -42,7 +42,8 @@ pub(super) fn write(
         let slice = candidate.level.to_string();
         rejected.iter().find(|rejection| rejection.slice == slice)
     };
-    let (out, taken): (Vec<_>, Vec<_>) = run.set.candidates.iter().partition(|candidate| reason_of(candidate).is_some());
+    let (out, taken): (Vec<_>, Vec<_>) =
+        run.set.candidates.iter().partition(|candidate| reason_of(candidate).is_some());
     let chosen: Vec<_> = evenly(&taken, MOST_PAIRS).into_iter().chain(evenly(&out, MOST_REJECTED)).collect();
     let entries: Vec<SheetEntry> = chosen
         .into_par_iter()
