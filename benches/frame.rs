@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use ct2rgb::engine::{Engine, LoadSource};
+use ct2rgb::engine::{Engine, EngineOptions, LoadSource};
 use ct2rgb::ui::{OpenSeries, Settings, Viewer, install_theme};
 use eframe::egui::accesskit::TreeUpdate;
 use eframe::egui::{self, Context, Event, Modifiers, PointerButton, Pos2, RawInput, Rect, Vec2};
@@ -31,7 +31,8 @@ impl Window {
     fn new() -> Self {
         let ctx = Context::default();
         install_theme(&ctx);
-        let engine = Engine::start(Arc::new(|| {}));
+        let engine = Engine::start(&EngineOptions { has_window: true, ..EngineOptions::default() }, Arc::new(|| {}));
+        let engine = engine.expect("an idle machine has threads to give");
         let mut viewer = Viewer::new(Settings::default());
         viewer.state.screen.is_controls_drawer_open = Some(true);
         viewer.state.open_source(LoadSource::Sample(0));
