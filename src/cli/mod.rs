@@ -5,11 +5,13 @@
 mod bench;
 mod colorize;
 mod console;
+mod evaluate;
 mod failure;
 mod import_weights;
 mod inspect;
 mod interrupt;
 mod pace;
+mod prepare;
 mod series_choice;
 mod slice_range;
 mod source;
@@ -76,9 +78,12 @@ pub enum CliCommand {
     Colorize(colorize::ColorizeArgs),
     /// Show which series a path holds, how they lie in the patient, and what is odd about them.
     Inspect(inspect::InspectArgs),
-    /// Train a generator on pairs of CT slices and photographs, or go on with a training.
+    /// Train a generator on pairs of CT slices and photographs, or fine-tune one.
     Train(Box<train::TrainArgs>),
-    // Here: Evaluate(evaluate::EvaluateArgs), Prepare(prepare::PrepareArgs).
+    /// Measure colours against photographs, or, on series without any, what can be said of them alone.
+    Evaluate(Box<evaluate::EvaluateArgs>),
+    /// Make pairs of CT slices and photographs from others' originals, for training and measuring.
+    Prepare(prepare::PrepareArgs),
     /// Show the card of a weights file: what it is, what it was trained on, its terms, its recipe.
     Weights(weights::WeightsArgs),
     /// Turn a PyTorch checkpoint of the original pix2pix code (`latest_net_G.pth`, `unet_256`) into a weights file.
@@ -93,7 +98,8 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Colorize(args) => colorize::run(&args),
         CliCommand::Inspect(args) => inspect::run(&args),
         CliCommand::Train(args) => train::run(*args),
-        // Here: evaluate, prepare.
+        CliCommand::Evaluate(args) => evaluate::run(&args),
+        CliCommand::Prepare(args) => prepare::run(args),
         CliCommand::Weights(args) => weights::run(&args),
         CliCommand::ImportWeights(args) => import_weights::run(&args),
         CliCommand::Bench(args) => bench::run(&args),

@@ -2,22 +2,19 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use serde_json::json;
-use signal_hook::consts::SIGINT;
 
+use super::interrupt;
 use crate::engine::training_run::{TrainingHooks, run as run_training};
 use crate::engine::{TrainingControl, TrainingEvent, TrainingRequest, TrainingStart};
 use crate::model::{DeviceChoice, WeightsSource};
 use crate::training::{ConfigFlags, Preset, TrainConfig, checkpoint};
 use crate::units::CancelFlag;
 
-/// Exit status of a program that Ctrl-C ended: 128 and the signal's number.
-const QUIT_STATUS: i32 = 130;
 /// Time between two lines about losses.
 const PROGRESS_EVERY: Duration = Duration::from_secs(10);
 /// Slices between two lines about preparing.
@@ -67,13 +64,13 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
     let request =
         TrainingRequest { start: start(&args), pairs: args.pairs, folder: args.out, config, device: args.device };
     let cancel = CancelFlag::new();
-    let stop = raised_at_ctrl_c()?;
+    let stop = interrupt::flag()?;
     let reporter = Reporter { is_json: args.json, told_at: Mutex::new(None) };
     let hooks = TrainingHooks {
-        next_control: &|| stop.load(Ordering::Relaxed).then_some(TrainingControl::Stop),
+        next_control: &|| stop.is_cancelled().then_some(TrainingControl::Stop),
         on_event: &|event| {
             // While pictures are read, nobody asks for controls.
-            if stop.load(Ordering::Relaxed) {
+            if stop.is_cancelled() {
                 cancel.cancel();
             }
             reporter.tell(&event);
@@ -106,18 +103,6 @@ fn start(args: &TrainArgs) -> TrainingStart {
         Some("bundled") => TrainingStart::Weights(WeightsSource::Bundled),
         Some(file) => TrainingStart::Weights(WeightsSource::File(file.into())),
     }
-}
-
-/// Raised by Ctrl-C. A second one quits at once, without saving.
-fn raised_at_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let register = || {
-        // In this order: the first finds the flag down, and raises it.
-        signal_hook::flag::register_conditional_shutdown(SIGINT, QUIT_STATUS, Arc::clone(&flag))?;
-        signal_hook::flag::register(SIGINT, Arc::clone(&flag))
-    };
-    register().context("cannot listen for Ctrl-C")?;
-    Ok(flag)
 }
 
 /// Tells what happens, in lines.

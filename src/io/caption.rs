@@ -95,7 +95,7 @@ impl Text {
     }
 
     /// Words of a line, broken so that each line is at most so wide where its words allow it.
-    fn wrapped(&self, line: &str, most: usize) -> Vec<String> {
+    pub(super) fn wrapped(&self, line: &str, most: usize) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for word in line.split_whitespace() {
             match lines.last_mut() {

@@ -85,24 +85,29 @@ impl Panes<'_> {
     }
 
     fn grey(&self) -> Picture {
-        let grey = |&hu: &i16| [(self.window.apply(f32::from(hu)) * 255.0 + 0.5) as u8; 3];
-        self.pane(self.slice.values_hu().iter().flat_map(grey).collect())
+        self.pane(grey_rgb8(self.slice.values_hu().iter().map(|&hu| f32::from(hu)), self.window))
     }
 
-    /// Each kind of contour in its own colour, on black; where both are, they add up.
     fn contours(&self) -> Picture {
-        let (fat, bone) = self.edges;
-        let mixed = |(&fat, &bone): (&f32, &f32)| -> [u8; 3] {
-            std::array::from_fn(|k| {
-                (fat * f32::from(FAT_EDGE_RGB8[k]) + bone * f32::from(BONE_EDGE_RGB8[k]) + 0.5) as u8
-            })
-        };
-        self.pane(fat.iter().zip(bone).flat_map(mixed).collect())
+        self.pane(contours_rgb8(self.edges.0, self.edges.1))
     }
 
     fn pane(&self, rgb8: Vec<u8>) -> Picture {
         Picture::new(self.slice.columns(), self.slice.rows(), rgb8, self.pixel_size_mm)
     }
+}
+
+/// HU in the grey of a window, red first.
+pub fn grey_rgb8(values_hu: impl Iterator<Item = f32>, window: WindowLevel) -> Vec<u8> {
+    values_hu.flat_map(|hu| [(window.apply(hu) * 255.0 + 0.5) as u8; 3]).collect()
+}
+
+/// Contours of fat and of bone (0 … 1), each in its own colour, on black; where both are, they add up.
+pub fn contours_rgb8(fat: &[f32], bone: &[f32]) -> Vec<u8> {
+    let mixed = |(&fat, &bone): (&f32, &f32)| -> [u8; 3] {
+        std::array::from_fn(|k| (fat * f32::from(FAT_EDGE_RGB8[k]) + bone * f32::from(BONE_EDGE_RGB8[k]) + 0.5) as u8)
+    };
+    fat.iter().zip(bone).flat_map(mixed).collect()
 }
 
 /// Square pixels, and large enough to be looked at.

@@ -53,6 +53,12 @@ pub enum TrainingError {
     /// SSIM's window does not fit.
     #[error("SSIM needs a picture of at least {needed}×{needed}, found {}×{}", found.0, found.1)]
     PictureTooSmall { needed: usize, found: (usize, usize) },
+    /// LPIPS's network does not fit.
+    #[error(
+        "line {line} of the pairs table: the body fills {}×{} pixels of the network's grid; measuring needs at least {needed}×{needed}",
+        found.0, found.1
+    )]
+    TooThin { line: u64, needed: usize, found: (usize, usize) },
     /// A setting that makes no sense.
     #[error("training setting {field}: expected {expected}, found {found}")]
     Config { field: &'static str, expected: &'static str, found: String },

@@ -1,16 +1,20 @@
 //! The paper's training and measuring (§4): pairs, augmentation, losses, steps, metrics. No thread, channel or clock.
 
 mod augment;
+pub mod baselines;
 mod bootstrap;
 pub mod checkpoint;
 mod config;
 mod dataset;
 mod error;
+pub mod evaluation;
 mod loss;
 pub mod metrics;
 mod optim;
 mod pairs;
 mod picture;
+pub mod prepare;
+pub mod registration;
 mod sampler;
 mod target;
 mod trainer;

@@ -31,6 +31,9 @@ pub struct ViewerApp {
 }
 
 /// Opens the window, and returns when it is closed.
+///
+/// # Panics
+/// Never: a test reads the bundled icon.
 pub fn run(options: LaunchOptions) -> Result<(), UiError> {
     let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png"))
         .expect("the bundled icon is a PNG: a test reads it");

@@ -21,6 +21,12 @@ pub enum ChooserPurpose {
     Weights,
     /// The folder that pictures are written to.
     ExportFolder,
+    /// A pairs table.
+    Pairs,
+    /// The folder of a training run.
+    RunFolder,
+    /// The weights of the perceptual loss.
+    PerceptualWeights,
 }
 
 /// How a dialog ended.
@@ -72,6 +78,16 @@ impl Choosers {
             ChooserPurpose::ExportFolder => {
                 Box::pin(AsyncFileDialog::new().set_title("Write pictures to").pick_folder())
             }
+            ChooserPurpose::Pairs => Box::pin(
+                AsyncFileDialog::new().set_title("Open a pairs table").add_filter("Table", &["csv"]).pick_file(),
+            ),
+            ChooserPurpose::RunFolder => Box::pin(AsyncFileDialog::new().set_title("Folder of the run").pick_folder()),
+            ChooserPurpose::PerceptualWeights => Box::pin(
+                AsyncFileDialog::new()
+                    .set_title("Open ResNet-50 weights")
+                    .add_filter("Weights", &["safetensors", "pth"])
+                    .pick_file(),
+            ),
         };
         self.running = Some(Running { purpose, started: Instant::now(), answer });
     }

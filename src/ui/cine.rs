@@ -36,7 +36,7 @@ impl Cine {
     pub const SLICES_PER_SECOND: std::ops::RangeInclusive<u8> = 5..=30;
 
     /// Whether the film runs.
-    pub fn is_playing(&self) -> bool {
+    pub fn is_playing(self) -> bool {
         self.is_playing
     }
 

@@ -1,5 +1,6 @@
 //! One table of all commands: menus, keys, tooltips, the palette and the `?` sheet are made from it.
 
+use super::open_series::OpenSeries;
 use super::pane_uniforms::PaneKind;
 use super::screen::{Crosshair, Dialog};
 use super::settings::ThemeChoice;
@@ -46,6 +47,7 @@ pub enum UiCommand {
     Palette,
     Keys,
     About,
+    Training,
     StepBack,
 }
 
@@ -78,11 +80,12 @@ pub enum Group {
     Window,
     View,
     Help,
+    Advanced,
 }
 
 impl Group {
     /// In the order of the `?` sheet.
-    pub const ALL: [Self; 5] = [Self::File, Self::Slices, Self::Window, Self::View, Self::Help];
+    pub const ALL: [Self; 6] = [Self::File, Self::Slices, Self::Window, Self::View, Self::Help, Self::Advanced];
 
     /// Its heading.
     pub fn name(self) -> &'static str {
@@ -92,6 +95,7 @@ impl Group {
             Self::Window => "Window and edges",
             Self::View => "View",
             Self::Help => "Help",
+            Self::Advanced => "Advanced",
         }
     }
 }
@@ -114,9 +118,9 @@ const fn entry(command: UiCommand, group: Group, name: &'static str, help: &'sta
 }
 
 /// All commands.
-pub const COMMANDS: [Entry; 47] = {
+pub const COMMANDS: [Entry; 48] = {
     use Direction::{Down, Left, Right, Up};
-    use Group::{File, Help, Slices, View, Window};
+    use Group::{Advanced, File, Help, Slices, View, Window};
     use UiCommand as C;
     [
         entry(C::OpenFile, File, "Open file…", "Open a DICOM file, a ZIP, a NIfTI volume"),
@@ -169,6 +173,7 @@ pub const COMMANDS: [Entry; 47] = {
         entry(C::Palette, Help, "Find a command…", "Type a part of its name"),
         entry(C::Keys, Help, "Keys", "All keys on one sheet"),
         entry(C::About, Help, "About ct2rgb", "Version, weights, licences"),
+        entry(C::Training, Advanced, "Training", "Train or fine-tune the network that makes the colours"),
         entry(C::StepBack, Help, "Step back", "Close what is in front"),
         entry(C::Preset(5), Window, "Own window", "The first window that you saved"),
     ]
@@ -195,6 +200,12 @@ pub enum WindowWish {
     BrowseWeights,
     /// The system's dialog for the folder that pictures are written to.
     BrowseExportFolder,
+    /// The system's dialog for a pairs table.
+    BrowsePairs,
+    /// The system's dialog for the folder of a training run.
+    BrowseRunFolder,
+    /// The system's dialog for the weights of the perceptual loss.
+    BrowsePerceptualWeights,
     /// Into or out of full screen.
     ToggleFullScreen,
     /// Close the window.
@@ -231,6 +242,7 @@ impl UiState {
             UiCommand::Palette => self.toggle_dialog(Dialog::Palette),
             UiCommand::Keys => self.toggle_dialog(Dialog::Keys),
             UiCommand::About => self.toggle_dialog(Dialog::About),
+            UiCommand::Training => self.training.is_open = !self.training.is_open,
             UiCommand::NextScale => self.settings.scale = self.settings.scale.next(),
             UiCommand::Theme => {
                 self.settings.theme = match self.settings.theme {
@@ -254,14 +266,13 @@ impl UiState {
             UiCommand::Pan(direction) => self.pan(direction),
             UiCommand::MoveCrosshair(direction) => self.move_crosshair(direction),
             UiCommand::Overlays => screen.has_overlays = !screen.has_overlays,
-            UiCommand::Identity => screen.wants_identity = !screen.wants_identity && !screen.is_presenting,
+            UiCommand::Identity => screen.wants_identity = !screen.wants_identity && !screen.is_presenting(),
             UiCommand::SeriesDrawer => screen.is_series_drawer_open = Some(screen.is_series_drawer_open != Some(true)),
             UiCommand::ControlsDrawer => {
                 screen.is_controls_drawer_open = Some(screen.is_controls_drawer_open != Some(true));
             }
             UiCommand::Present => {
-                screen.is_presenting = !screen.is_presenting;
-                screen.wants_identity = false;
+                screen.toggle_presenting();
             }
             UiCommand::StepBack => screen.step_back(),
             _ => {}
@@ -281,7 +292,7 @@ impl UiState {
     }
 
     fn use_auto_window(&mut self) {
-        let window = self.open.as_mut().and_then(|open| open.histogram()).and_then(|counts| counts.auto_window());
+        let window = self.open.as_mut().and_then(OpenSeries::histogram).and_then(|counts| counts.auto_window());
         if let Some(window) = window {
             self.window = WindowChoice { window, name: Some("Auto".to_owned()), ..self.window.clone() };
         }
@@ -361,7 +372,7 @@ mod tests {
             state.run(command);
         }
         let front = |state: &UiState| {
-            (state.screen.dialog.is_some(), state.screen.is_presenting, state.screen.full_pane.is_some())
+            (state.screen.dialog.is_some(), state.screen.is_presenting(), state.screen.full_pane.is_some())
         };
         let mut seen = vec![front(&state)];
         for _ in 0..3 {

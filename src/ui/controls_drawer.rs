@@ -5,6 +5,7 @@ use eframe::egui::{self, DragValue, RichText, ScrollArea, Sense, Slider, Ui, Vec
 use super::cine::{Cine, CineMode};
 use super::commands::UiCommand;
 use super::histogram::{HuAxis, paint_histogram};
+use super::open_series::OpenSeries;
 use super::range_slider::{RangeLook, range_numbers_ui, range_slider_ui};
 use super::scrubber::speed_words;
 use super::state::{GeneratorStatus, UiState};
@@ -75,14 +76,14 @@ fn window_ui(ui: &mut Ui, state: &mut UiState) -> Option<UiCommand> {
 /// Histogram with the window over it; dragging there is dragging the window.
 fn window_picture_ui(ui: &mut Ui, state: &mut UiState) {
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 56.0), Sense::drag());
-    let histogram = state.open.as_mut().and_then(|open| open.histogram());
+    let histogram = state.open.as_mut().and_then(OpenSeries::histogram);
     paint_histogram(ui, rect, WINDOW_AXIS, histogram.as_deref());
     let window = state.window.window;
     let [low_x, high_x] = [-0.5, 0.5].map(|share| WINDOW_AXIS.x(rect, window.center_hu() + share * window.width_hu()));
     let band = egui::Rect::from_x_y_ranges(low_x..=high_x, rect.y_range());
     let colors = theme::colors(ui.ctx());
     ui.painter().rect_filled(band, 0.0, colors.histogram_window);
-    ui.painter().vline((low_x + high_x) / 2.0, rect.y_range(), egui::Stroke::new(1.0, colors.accent));
+    ui.painter().vline(low_x.midpoint(high_x), rect.y_range(), egui::Stroke::new(1.0, colors.accent));
     if response.dragged() {
         let hu_per_point = (WINDOW_AXIS.high_hu - WINDOW_AXIS.low_hu) / rect.width();
         let center_hu = window.center_hu() + response.drag_delta().x * hu_per_point;
@@ -126,7 +127,7 @@ fn edges_ui(ui: &mut Ui, state: &mut UiState) -> Option<UiCommand> {
         });
     });
     let (rect, _) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 40.0), Sense::hover());
-    let histogram = state.open.as_mut().and_then(|open| open.histogram());
+    let histogram = state.open.as_mut().and_then(OpenSeries::histogram);
     paint_histogram(ui, rect, EDGE_AXIS, histogram.as_deref());
     let colors = theme::colors(ui.ctx());
     let (fat, bone) = (
@@ -176,7 +177,6 @@ fn color_ui(ui: &mut Ui, state: &UiState) {
         }
     }
     if let Some(open) = &state.open {
-        let text = format!("{} of {} slices have their colour", open.ready_colors(), open.slice_count());
-        ui.label(RichText::new(text).small());
+        ui.label(RichText::new(open.color_count_words()).small());
     }
 }

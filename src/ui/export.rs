@@ -5,6 +5,7 @@ use eframe::egui::{self, Align2, DragValue, Grid, ProgressBar, RichText, TextEdi
 use super::commands::WindowWish;
 use super::notices::Notice;
 use super::open::path_from_typed;
+use super::open_series::OpenSeries;
 use super::state::{ExportStatus, UiState};
 use super::theme;
 use crate::engine::{Command, Event, ExportFormat, ExportRequest};
@@ -55,11 +56,8 @@ pub fn status_from(event: Event) -> ExportStatus {
     match event {
         Event::ExportProgress { done, total } => ExportStatus::Running { done, total },
         Event::ExportFinished { written, skipped, .. } => {
-            let mut words = format!("{written} files written");
-            if skipped > 0 {
-                words += &format!(", {skipped} were there already");
-            }
-            ExportStatus::Done(words)
+            let skipped = if skipped > 0 { format!(", {skipped} were there already") } else { String::new() };
+            ExportStatus::Done(format!("{written} files written{skipped}"))
         }
         Event::ExportFailed(error) => ExportStatus::Failed(error),
         Event::ExportCancelled => ExportStatus::Done("Stopped; finished files stay".to_owned()),
@@ -95,7 +93,7 @@ pub fn export_ui(ctx: &egui::Context, state: &mut UiState) -> Option<WindowWish>
 
 fn draft_ui(ui: &mut Ui, state: &mut UiState) -> Option<WindowWish> {
     let mut wish = None;
-    let count = state.open.as_ref().map_or(1, |open| open.slice_count());
+    let count = state.open.as_ref().map_or(1, OpenSeries::slice_count);
     let draft = &mut state.export_draft;
     for (format, name) in [
         (ExportFormat::Png, "Colour, one PNG a slice"),

@@ -16,12 +16,12 @@ pub struct HuAxis {
 
 impl HuAxis {
     /// Where a value is.
-    pub fn x(&self, rect: Rect, value_hu: f32) -> f32 {
+    pub fn x(self, rect: Rect, value_hu: f32) -> f32 {
         rect.left() + rect.width() * ((value_hu - self.low_hu) / (self.high_hu - self.low_hu)).clamp(0.0, 1.0)
     }
 
     /// The value at a place, within the axis.
-    pub fn value_hu(&self, rect: Rect, x: f32) -> f32 {
+    pub fn value_hu(self, rect: Rect, x: f32) -> f32 {
         let share = ((x - rect.left()) / rect.width().max(1.0)).clamp(0.0, 1.0);
         self.low_hu + share * (self.high_hu - self.low_hu)
     }

@@ -77,7 +77,7 @@ impl HuHistogram {
             })
         };
         let (low, high) = (reaching(Self::AUTO_CUT)?.0, reaching(1.0 - Self::AUTO_CUT)?.0);
-        Some(WindowLevel::clamped((low + high) / 2.0, (high - low).max(Self::BIN_HU as f32)))
+        Some(WindowLevel::clamped(low.midpoint(high), (high - low).max(Self::BIN_HU as f32)))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use eframe::egui::{Painter, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
+use super::theme;
+
 /// A small picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Icon {
@@ -23,6 +25,8 @@ pub enum Icon {
     RightDrawer,
     /// Three lines.
     Menu,
+    /// A cross.
+    Close,
 }
 
 /// A button that is only a picture; `name` is its tooltip and what a screen reader says.
@@ -51,7 +55,21 @@ pub fn paint_button(ui: &Ui, response: &Response, icon: Icon, name: &str) {
     if response.hovered() || response.has_focus() {
         ui.painter().rect(rect, visuals.corner_radius, visuals.bg_fill, visuals.bg_stroke, StrokeKind::Inside);
     }
-    paint(ui.painter(), rect.shrink(rect.width() * 0.27), icon, Stroke::new(1.5, visuals.fg_stroke.color));
+    paint(ui.painter(), inside(rect), icon, Stroke::new(1.5, visuals.fg_stroke.color));
+}
+
+/// The same on a pane, which is black in both themes.
+pub fn paint_button_on_picture(ui: &Ui, response: &Response, icon: Icon, name: &str) {
+    response.widget_info(|| WidgetInfo::labeled(Role::Button, ui.is_enabled(), name));
+    let (rect, colors) = (response.rect, theme::colors(ui.ctx()));
+    let is_lit = response.hovered() || response.has_focus();
+    let frame = if is_lit { Stroke::new(1.0, colors.label) } else { Stroke::NONE };
+    ui.painter().rect(rect, 3.0, colors.label_plate, frame, StrokeKind::Inside);
+    paint(ui.painter(), inside(rect), icon, Stroke::new(1.5, colors.label));
+}
+
+fn inside(rect: Rect) -> Rect {
+    rect.shrink(rect.width() * 0.27)
 }
 
 fn paint(painter: &Painter, rect: Rect, icon: Icon, stroke: Stroke) {
@@ -73,6 +91,10 @@ fn paint(painter: &Painter, rect: Rect, icon: Icon, stroke: Stroke) {
             for share in [1.0 / 3.0, 2.0 / 3.0] {
                 painter.vline(rect.left() + rect.width() * share, rect.y_range(), stroke);
             }
+        }
+        Icon::Close => {
+            painter.line_segment([rect.left_top(), rect.right_bottom()], stroke);
+            painter.line_segment([rect.right_top(), rect.left_bottom()], stroke);
         }
         Icon::OnePane => outline(painter, rect, stroke),
         Icon::LeftDrawer => {

@@ -32,8 +32,10 @@ pub fn key_sheet_ui(ctx: &egui::Context) -> bool {
                 if is_wide {
                     ui.horizontal_top(|ui| {
                         ui.vertical(|ui| {
-                            let left = [Group::File, Group::Slices, Group::Window, Group::Help];
-                            left.into_iter().for_each(|of| group_ui(ui, of));
+                            let left = [Group::File, Group::Slices, Group::Window, Group::Help, Group::Advanced];
+                            for group in left {
+                                group_ui(ui, group);
+                            }
                         });
                         ui.add_space(24.0);
                         ui.vertical(|ui| {
@@ -42,7 +44,9 @@ pub fn key_sheet_ui(ctx: &egui::Context) -> bool {
                         });
                     });
                 } else {
-                    Group::ALL.into_iter().for_each(|of| group_ui(ui, of));
+                    for group in Group::ALL {
+                        group_ui(ui, group);
+                    }
                     mouse_ui(ui);
                 }
             });

@@ -26,7 +26,7 @@ const fn ctrl_shift(key: Key) -> KeyboardShortcut {
 }
 
 /// Keys of each command; the first is the one that menus show.
-const KEYS: [(UiCommand, &[KeyboardShortcut]); 44] = {
+const KEYS: [(UiCommand, &[KeyboardShortcut]); 45] = {
     use Direction::{Down, Left, Right, Up};
     use UiCommand as C;
     [
@@ -73,6 +73,7 @@ const KEYS: [(UiCommand, &[KeyboardShortcut]); 44] = {
         (C::NextScale, &[key(Key::S)]),
         (C::Palette, &[ctrl(Key::K)]),
         (C::Keys, &[key(Key::Questionmark), key(Key::F1)]),
+        (C::Training, &[ctrl_shift(Key::T)]),
         (C::StepBack, &[key(Key::Escape)]),
     ]
 };
@@ -109,15 +110,16 @@ pub fn pressed(ctx: &Context) -> Vec<UiCommand> {
     let is_on_control = ctx
         .memory(eframe::egui::Memory::focused)
         .is_some_and(|focused| focused != scrubber_id() && PaneKind::ALL.iter().all(|&pane| focused != pane_id(pane)));
-    let is_free = |key: &KeyboardShortcut| {
-        !(is_typing && key.conflicts_with_text_editing()) && !(is_on_control && belongs_to_control(key))
+    let is_taken = |key: KeyboardShortcut| {
+        (is_typing && key.conflicts_with_text_editing()) || (is_on_control && belongs_to_control(key))
     };
     ctx.input_mut(|input| {
         let mut commands = Vec::new();
         // Shift + ↑ before ↑: the plain key would take both.
         for has_modifiers in [true, false] {
             for (command, keys) in KEYS {
-                for key in keys.iter().filter(|key| key.modifiers.any() == has_modifiers && is_free(key)) {
+                let keys = keys.iter().copied().filter(|key| key.modifiers.any() == has_modifiers);
+                for key in keys.filter(|&key| !is_taken(key)) {
                     commands.extend(std::iter::repeat_n(command, presses(input, key)));
                 }
             }
@@ -126,12 +128,12 @@ pub fn pressed(ctx: &Context) -> Vec<UiCommand> {
     })
 }
 
-fn presses(input: &mut InputState, key: &KeyboardShortcut) -> usize {
+fn presses(input: &mut InputState, key: KeyboardShortcut) -> usize {
     input.count_and_consume_key(key.modifiers, key.logical_key)
 }
 
 /// Keys that a focused button, slider or list uses itself.
-fn belongs_to_control(key: &KeyboardShortcut) -> bool {
+fn belongs_to_control(key: KeyboardShortcut) -> bool {
     use Key::{ArrowDown, ArrowLeft, ArrowRight, ArrowUp, End, Enter, Home, PageDown, PageUp, Space};
     let own = [ArrowDown, ArrowLeft, ArrowRight, ArrowUp, End, Enter, Home, PageDown, PageUp, Space];
     !key.modifiers.command && own.contains(&key.logical_key)

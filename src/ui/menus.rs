@@ -40,7 +40,7 @@ fn recent_ui(ui: &mut Ui, state: &mut UiState) {
     if ui.checkbox(&mut agreed, "Remember recent files").on_hover_text(tip).changed() {
         state.settings.set_remembers_recent(agreed);
     }
-    if state.screen.is_presenting {
+    if state.screen.is_presenting() {
         return;
     }
     let recent = state.settings.recent.clone();
@@ -72,6 +72,7 @@ pub fn main_menu_ui(ui: &mut Ui, state: &mut UiState) -> Option<UiCommand> {
         });
         ui.separator();
         command = command.or(device_ui(ui, state));
+        ui.menu_button("Advanced", |ui| command = command.or(tips::menu_line(ui, UiCommand::Training)));
         ui.separator();
         for of in [UiCommand::Palette, UiCommand::Keys, UiCommand::About, UiCommand::Quit] {
             command = command.or(tips::menu_line(ui, of));

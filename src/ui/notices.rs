@@ -56,32 +56,30 @@ pub fn notices_ui(ui: &mut Ui, state: &mut UiState) {
 /// True when the notice is to be put away.
 fn notice_ui(ui: &mut Ui, notice: &mut Notice) -> bool {
     let warning = theme::colors(ui.ctx()).warning;
-    let is_closed = ui
-        .horizontal(|ui| {
-            ui.label(RichText::new("⚠").color(warning));
-            let is_closed = ui
-                .with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    let is_closed = ui.button("Dismiss").clicked();
-                    if ui.button("Copy").on_hover_text("Copy this message").clicked() {
-                        ui.ctx().copy_text(notice.text());
-                    }
-                    if !notice.error.details.is_empty() {
-                        ui.toggle_value(&mut notice.is_unfolded, "Details");
-                    }
-                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                        let text = format!("{}: {}", notice.heading, notice.error.message);
-                        ui.add(egui::Label::new(text).wrap().selectable(true));
-                    });
-                    is_closed
-                })
-                .inner;
-            is_closed
-        })
-        .inner;
+    let is_closed = ui.horizontal(|ui| {
+        ui.label(RichText::new("⚠").color(warning));
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| line_ui(ui, notice)).inner
+    });
     if notice.is_unfolded {
         for detail in &notice.error.details {
             ui.add(egui::Label::new(RichText::new(detail).small()).wrap().selectable(true));
         }
     }
+    is_closed.inner
+}
+
+/// The buttons, from the right, and the message. True when the notice is to be put away.
+fn line_ui(ui: &mut Ui, notice: &mut Notice) -> bool {
+    let is_closed = ui.button("Dismiss").clicked();
+    if ui.button("Copy").on_hover_text("Copy this message").clicked() {
+        ui.ctx().copy_text(notice.text());
+    }
+    if !notice.error.details.is_empty() {
+        ui.toggle_value(&mut notice.is_unfolded, "Details");
+    }
+    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+        let text = format!("{}: {}", notice.heading, notice.error.message);
+        ui.add(egui::Label::new(text).wrap().selectable(true));
+    });
     is_closed
 }

@@ -119,6 +119,11 @@ impl OpenSeries {
         self.ready_colors
     }
 
+    /// `40 of 117 slices have their colour`.
+    pub fn color_count_words(&self) -> String {
+        format!("{} of {} have their colour", self.ready_colors, slices_in_words(self.slice_count()))
+    }
+
     /// Colour of the slice on screen.
     pub fn color_status(&self) -> &ColorStatus {
         &self.colors[self.slice.0]
@@ -180,14 +185,14 @@ impl OpenSeries {
 
     /// What the series is called: description, slices, distance.
     pub fn title(&self) -> String {
-        let mut title = format!("{}, {}", self.info.description, slices_in_words(self.slice_count()));
-        if let Some(spacing_mm) = self.info.slice_spacing_mm {
-            title += &format!(", {} mm", super::words::short_number(spacing_mm));
-        }
-        title
+        let slices = slices_in_words(self.slice_count());
+        let spacing = self.info.slice_spacing_mm.map(|mm| format!("{} mm", super::words::short_number(mm)));
+        let name = Some(self.info.description.clone()).filter(|name| !name.is_empty());
+        [name, Some(slices), spacing].into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 }
 
-fn slices_in_words(count: usize) -> String {
+/// `1 slice`, `117 slices`.
+pub fn slices_in_words(count: usize) -> String {
     if count == 1 { "1 slice".to_owned() } else { format!("{count} slices") }
 }

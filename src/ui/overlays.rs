@@ -79,18 +79,28 @@ impl Writer<'_> {
         rect
     }
 
+    /// The same, on as many lines as the pane's width needs. Returns where the next text may begin.
+    fn write_wrapped(&self, at: Pos2, text: &str, (points, color): (f32, Color32)) -> Pos2 {
+        let width = self.inner().right() - at.x;
+        let galley = self.painter.layout(text.to_owned(), theme::font(points), color, width);
+        let rect = Rect::from_min_size(at, galley.size());
+        self.painter.rect_filled(rect.expand2(Vec2::new(3.0, 1.0)), 3.0, self.colors.label_plate);
+        self.painter.galley(rect.min, galley, color);
+        at + Vec2::new(0.0, rect.height() + points * 0.25)
+    }
+
     fn line_points(&self) -> f32 {
         self.facts.label_points * 1.3
     }
 }
 
 fn title(writer: &Writer<'_>, state: &UiState, open: &OpenSeries) {
-    let mut text = writer.facts.pane.name().to_owned();
-    if state.screen.is_presenting {
-        text += &format!("  {} / {}", open.slice(), open.slice_count());
-    }
     let style = (writer.facts.label_points, writer.colors.label);
-    writer.write(writer.inner().left_top(), Align2::LEFT_TOP, &text, style);
+    writer.write(writer.inner().left_top(), Align2::LEFT_TOP, writer.facts.pane.name(), style);
+    if state.screen.is_presenting() {
+        let number = format!("{} / {}", open.slice(), open.slice_count());
+        writer.write(writer.inner().right_top(), Align2::RIGHT_TOP, &number, style);
+    }
 }
 
 fn letters(writer: &Writer<'_>, open: &OpenSeries) {
@@ -162,19 +172,20 @@ fn crosshair(ui: &Ui, writer: &Writer<'_>, state: &UiState) {
 /// The mark, and what else is to be known about the colour on this pane.
 fn color_notes(writer: &Writer<'_>, state: &UiState, content: &FrameContent) {
     let style = (writer.facts.label_points * 0.9, writer.colors.mark);
-    let mut at = writer.inner().left_top() + Vec2::new(0.0, writer.line_points());
-    writer.write(at, Align2::LEFT_TOP, SYNTHETIC_MARK, style);
-    at.y += writer.line_points();
-    let note = if content.color.as_ref().is_some_and(|color| color.is_outside_training) {
-        Some(format!("⚠ {OUTSIDE_TRAINING_MARK}"))
-    } else if content.color.is_none() && content.slice.is_some() {
-        waiting_words(state).map(str::to_owned)
-    } else {
-        None
-    };
-    if let Some(note) = note {
-        writer.write(at, Align2::LEFT_TOP, &note, style);
+    let below_title = writer.inner().left_top() + Vec2::new(0.0, writer.line_points());
+    let below_mark = writer.write_wrapped(below_title, SYNTHETIC_MARK, style);
+    if let Some(note) = color_note(state, content) {
+        writer.write_wrapped(below_mark, &note, style);
     }
+}
+
+/// What is to be known about the colour beside the mark.
+pub fn color_note(state: &UiState, content: &FrameContent) -> Option<String> {
+    if content.color.as_ref().is_some_and(|color| color.is_outside_training) {
+        return Some(format!("⚠ {OUTSIDE_TRAINING_MARK}"));
+    }
+    let is_waited_for = content.color.is_none() && content.slice.is_some();
+    is_waited_for.then(|| waiting_words(state)).flatten().map(str::to_owned)
 }
 
 fn waiting_words(state: &UiState) -> Option<&'static str> {
@@ -219,7 +230,7 @@ fn centred(writer: &Writer<'_>, text: &str) {
 
 /// The button that shows a pane alone, or all again.
 pub fn enlarge_ui(ui: &mut Ui, facts: &PaneFacts, state: &mut UiState) -> Option<UiCommand> {
-    if state.screen.is_presenting {
+    if state.screen.is_presenting() {
         return None;
     }
     let size = Vec2::splat(22.0);
@@ -231,8 +242,8 @@ pub fn enlarge_ui(ui: &mut Ui, facts: &PaneFacts, state: &mut UiState) -> Option
         (Icon::Enlarge, format!("Enlarge {} pane", facts.pane.name()))
     };
     let response = ui.interact(rect, ui.scope_id().with(("enlarge", facts.pane)), Sense::click());
-    icons::paint_button(ui, &response, icon, &name);
-    if !response.clicked() {
+    icons::paint_button_on_picture(ui, &response, icon, &name);
+    if !response.on_hover_text(name).clicked() {
         return None;
     }
     state.screen.active_pane = facts.pane;

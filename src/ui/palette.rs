@@ -43,7 +43,7 @@ pub fn matching(query: &str) -> Vec<&'static Entry> {
 
 /// The palette. Returns the command to run.
 pub fn palette_ui(ctx: &egui::Context, palette: &mut Palette) -> Option<UiCommand> {
-    let window = egui::Window::new("Find a command")
+    let window = egui::Window::new("Commands")
         .title_bar(false)
         .resizable(false)
         .anchor(Align2::CENTER_TOP, egui::vec2(0.0, theme::TOP_BAR_POINTS + 24.0))

@@ -35,6 +35,7 @@ impl PaneKind {
 
 /// Where a pane lies on the slice, in pixels of the slice; (0, 0) is the top left corner of the first pixel.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "the unit is in the name")]
 pub struct PanePlace {
     /// At the pane's top left corner.
     pub origin_px: [f32; 2],

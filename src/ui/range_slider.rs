@@ -1,6 +1,6 @@
 //! A range of CT values with two handles, and its numbers to type.
 
-use eframe::egui::{self, Color32, DragValue, Rect, RichText, Sense, Ui, Vec2};
+use eframe::egui::{self, Color32, DragValue, Rect, RichText, Sense, Ui, Vec2, WidgetInfo};
 
 use super::histogram::HuAxis;
 use crate::preprocess::HuRange;
@@ -38,6 +38,9 @@ pub fn range_slider_ui(ui: &mut Ui, range: HuRange, look: RangeLook<'_>) -> Opti
     for (end, x) in [(End::Low, low_x), (End::High, high_x)] {
         let handle = Rect::from_center_size(egui::pos2(x, track.center().y), Vec2::new(10.0, 16.0));
         let response = ui.interact(handle.expand(2.0), ui.scope_id().with((look.name, end == End::Low)), Sense::drag());
+        let name = format!("{} {}, handle", look.name, if end == End::Low { "from" } else { "to" });
+        let value_hu = if end == End::Low { range.low_hu } else { range.high_hu };
+        response.widget_info(|| WidgetInfo::slider(ui.is_enabled(), f64::from(value_hu), &name));
         let is_lit = response.hovered() || response.dragged();
         painter.rect_filled(handle, 3.0, if is_lit { ui.visuals().strong_text_color() } else { look.color });
         if response.dragged()

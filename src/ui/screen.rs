@@ -29,6 +29,16 @@ pub struct Crosshair {
     pub is_from_pointer: bool,
 }
 
+/// Who looks at the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// One person at a desk: bars and drawers.
+    #[default]
+    Desk,
+    /// A class: big letters, nothing but the pictures, no identity.
+    Presenting,
+}
+
 /// What is unfolded, enlarged or open in the window. Not saved.
 #[derive(Clone, Debug)]
 pub struct Screen {
@@ -48,8 +58,8 @@ pub struct Screen {
     pub has_overlays: bool,
     /// Patient identity, never while presenting.
     pub wants_identity: bool,
-    /// Big letters, nothing but the pictures, no identity.
-    pub is_presenting: bool,
+    /// At a desk, or in front of a class.
+    pub mode: Mode,
     /// What is open over the panes.
     pub dialog: Option<Dialog>,
     /// The line about the sample was read.
@@ -73,7 +83,7 @@ impl Default for Screen {
             is_controls_drawer_open: None,
             has_overlays: true,
             wants_identity: false,
-            is_presenting: false,
+            mode: Mode::Desk,
             dialog: None,
             is_hint_dismissed: false,
             pane_area: None,
@@ -89,7 +99,18 @@ impl Screen {
 
     /// Whether the patient's identity may be on screen.
     pub fn shows_identity(&self) -> bool {
-        self.wants_identity && !self.is_presenting
+        self.wants_identity && !self.is_presenting()
+    }
+
+    /// Whether a class looks at the window.
+    pub fn is_presenting(&self) -> bool {
+        self.mode == Mode::Presenting
+    }
+
+    /// Begins or ends presenting; identity is hidden either way, and does not come back by itself.
+    pub fn toggle_presenting(&mut self) {
+        self.mode = if self.is_presenting() { Mode::Desk } else { Mode::Presenting };
+        self.wants_identity = false;
     }
 
     /// Back to the whole slice in each pane.
@@ -118,7 +139,7 @@ impl Screen {
 
     /// Steps back from whatever is in front: a dialog, presenting, one pane alone.
     pub fn step_back(&mut self) {
-        if self.dialog.take().is_none() && !std::mem::take(&mut self.is_presenting) {
+        if self.dialog.take().is_none() && std::mem::take(&mut self.mode) == Mode::Desk {
             self.full_pane = None;
         }
     }

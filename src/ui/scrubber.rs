@@ -52,14 +52,10 @@ fn speed_ui(ui: &mut Ui, state: &UiState) {
     let text = speed_words(state);
     let response = ui.add(egui::Label::new(RichText::new(&text).small()).sense(Sense::hover()));
     if let GeneratorStatus::Ready(ready) = &state.generator {
-        let mut tip = format!("Colour is made on: {}", ready.device_name);
-        if let Some(note) = &ready.device_note {
-            tip += &format!("\n{note}");
-        }
-        if let Some(open) = &state.open {
-            tip += &format!("\n{} of {} slices have their colour", open.ready_colors(), open.slice_count());
-        }
-        response.on_hover_text(tip);
+        let mut lines = vec![format!("Colour is made on: {}", ready.device_name)];
+        lines.extend(ready.device_note.clone());
+        lines.extend(state.open.as_ref().map(OpenSeries::color_count_words));
+        response.on_hover_text(lines.join("\n"));
     }
 }
 
@@ -169,7 +165,7 @@ fn paint_strip(ui: &Ui, response: &Response, open: &OpenSeries) {
         }
         start = end;
     }
-    let x = (x_of(open.slice().0) + x_of(open.slice().0 + 1)) / 2.0;
+    let x = x_of(open.slice().0).midpoint(x_of(open.slice().0 + 1));
     let handle = Rect::from_center_size(egui::pos2(x, track.center().y), Vec2::new(6.0, 26.0));
     let outline = Stroke::new(2.0, ui.visuals().panel_fill);
     painter.rect(handle, 3.0, ui.visuals().strong_text_color(), outline, egui::StrokeKind::Outside);

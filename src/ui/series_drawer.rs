@@ -2,6 +2,7 @@
 
 use eframe::egui::{self, RichText, ScrollArea, Ui};
 
+use super::open_series::slices_in_words;
 use super::state::UiState;
 use super::theme;
 use super::words;
@@ -63,11 +64,11 @@ fn warning_ui(ui: &mut Ui, message: &str) {
 }
 
 fn facts_in_short(info: &SeriesInfo) -> String {
-    let mut words = format!("{} slices", info.slice_count);
-    if let Some(spacing_mm) = info.slice_spacing_mm {
-        words += &format!(", {} mm apart", words::short_number(spacing_mm));
+    let slices = slices_in_words(info.slice_count);
+    match info.slice_spacing_mm {
+        Some(spacing_mm) => format!("{slices}, {} mm apart", words::short_number(spacing_mm)),
+        None => slices,
     }
-    words
 }
 
 fn facts(info: &SeriesInfo) -> String {

@@ -222,7 +222,7 @@ fn enlarged_pixels_are_square_blocks_and_small_steps_are_smooth() {
     let slice = CtSlice::new(2, 1, vec![-160, 239].into());
     let grey = |rgb: &[f32; 3]| rgb[0];
     let blocks = offscreen.draw(&whole(&slice, PaneKind::Grey, 4.0), [8, 1]);
-    let blocks: Vec<f32> = blocks.iter().map(grey).collect();
+    let blocks: Vec<u8> = blocks.iter().map(|rgb| (grey(rgb) * 255.0).round() as u8).collect();
     assert!(blocks[..4].iter().all(|&g| g == blocks[0]) && blocks[4..].iter().all(|&g| g == blocks[7]), "{blocks:?}");
     let smooth: Vec<f32> = offscreen.draw(&whole(&slice, PaneKind::Grey, 1.5), [3, 1]).iter().map(grey).collect();
     assert!((smooth[1] - 0.5).abs() < 0.01, "half way between its neighbours: {smooth:?}");

@@ -16,7 +16,7 @@ use super::state::UiState;
 use super::theme;
 use super::view::{PaneArea, PaneMapping};
 use super::words;
-use crate::volume::{ColorSlice, CtSlice};
+use crate::volume::{ColorSlice, CtSlice, SYNTHETIC_MARK};
 
 /// What all panes of a frame show.
 pub struct FrameContent {
@@ -99,10 +99,10 @@ fn pane_ui(
         response.widget_info(|| WidgetInfo::labeled(Role::Image, true, format!("{} pane, empty", pane.name())));
         return (None, false);
     };
-    let label_points = overlays::label_points(ui, state.screen.is_presenting);
+    let label_points = overlays::label_points(ui, state.screen.is_presenting());
     let area = pane_area(rect, label_points);
     let mapping = state.screen.view.mapping(&open.slice_size(), &area);
-    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, spoken(pane, state, open)));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, spoken(pane, state, content)));
     let is_hovered = response.contains_pointer();
     point_at(ui, &response, state, &mapping);
     steer(ui, &response, state, &area);
@@ -138,12 +138,16 @@ fn pane_area(rect: Rect, label_points: f32) -> PaneArea {
 }
 
 /// What a screen reader says.
-fn spoken(pane: PaneKind, state: &UiState, open: &OpenSeries) -> String {
-    let mut text = format!("{} pane, slice {} of {}", pane.name(), open.slice(), open.slice_count());
-    if let Some(value_hu) = value_under_crosshair(state, open) {
-        text += &format!(", {}", words::probe_words(value_hu));
+fn spoken(pane: PaneKind, state: &UiState, content: &FrameContent) -> String {
+    let Some(open) = &state.open else { return pane.name().to_owned() };
+    let mut parts = vec![format!("{} pane, slice {} of {}", pane.name(), open.slice(), open.slice_count())];
+    if pane == PaneKind::Color {
+        parts.push(SYNTHETIC_MARK.to_owned());
+        parts.extend(overlays::color_note(state, content));
     }
-    text
+    parts.extend(overlays::why_nothing_is_shown(pane, state, content));
+    parts.extend(value_under_crosshair(state, open).map(words::probe_words));
+    parts.join(", ")
 }
 
 /// HU at the crosshair.

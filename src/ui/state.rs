@@ -8,9 +8,10 @@ use super::notices::Notice;
 use super::open_series::OpenSeries;
 use super::screen::Screen;
 use super::settings::Settings;
+use super::training_state::TrainingState;
 use super::window_choice::WindowChoice;
 use crate::engine::{Command, Event, LoadSource, UserError};
-use crate::model::{DeviceChoice, WeightsCard};
+use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
 use crate::preprocess::{EdgeRanges, Recipe};
 use crate::units::SliceIndex;
 use crate::volume::{SeriesInfo, SeriesWarning};
@@ -102,6 +103,8 @@ pub struct UiState {
     pub generator: GeneratorStatus,
     /// The device that was asked for.
     pub device: DeviceChoice,
+    /// The weights in use.
+    pub weights: WeightsSource,
     /// Grey window.
     pub window: WindowChoice,
     /// Ranges of the contours.
@@ -114,11 +117,14 @@ pub struct UiState {
     pub export_draft: ExportDraft,
     /// How an export goes.
     pub export: ExportStatus,
+    /// The training panel.
+    pub training: TrainingState,
     /// Errors to read.
     pub notices: Vec<Notice>,
     /// What is kept from one start to the next.
     pub settings: Settings,
     wishes: Vec<Command>,
+    wanted_weights: Option<WeightsSource>,
 }
 
 impl UiState {
@@ -133,12 +139,15 @@ impl UiState {
             open: None,
             generator: GeneratorStatus::Starting,
             device: DeviceChoice::Auto,
+            weights: WeightsSource::Bundled,
+            wanted_weights: None,
             window: WindowChoice::default(),
             edges: EdgeChoice { ranges: recipe, recipe, is_used_for_color: false },
             cine: Cine::default(),
             screen: Screen::default(),
             export_draft: ExportDraft::default(),
             export: ExportStatus::Idle,
+            training: TrainingState::default(),
             notices: Vec::new(),
             settings,
             wishes: Vec::new(),
@@ -149,6 +158,9 @@ impl UiState {
     pub fn wish(&mut self, command: Command) {
         if matches!(command, Command::ShowSlice { .. }) {
             self.wishes.retain(|wish| !matches!(wish, Command::ShowSlice { .. }));
+        }
+        if let Command::UseWeights(weights) = &command {
+            self.wanted_weights = Some(weights.clone());
         }
         self.wishes.push(command);
     }
@@ -197,7 +209,7 @@ impl UiState {
             Event::SeriesListed { series, warnings } => (self.series, self.scan_warnings) = (series, warnings),
             Event::SeriesOpened { info, volume, start } => self.series_opened(OpenSeries::new(*info, volume, start)),
             Event::SliceRead(_) => self.loading = Loading::Slices,
-            Event::LoadingFinished { warnings, elapsed_secs } => self.loading_finished(warnings, elapsed_secs),
+            Event::LoadingFinished { warnings, elapsed_secs } => self.loading_finished(&warnings, elapsed_secs),
             Event::LoadingFailed(error) => {
                 self.loading = Loading::Idle;
                 self.notices.push(Notice::error("This could not be opened", error));
@@ -216,7 +228,7 @@ impl UiState {
             | Event::ExportFinished { .. }
             | Event::ExportFailed(_)
             | Event::ExportCancelled => self.export = super::export::status_from(event),
-            Event::Training(_) => {}
+            Event::Training(event) => self.training.apply(event),
         }
     }
 
@@ -228,6 +240,7 @@ impl UiState {
         self.loading = Loading::Slices;
         self.window = WindowChoice::for_series(&open.info);
         self.screen.forget_view();
+        self.screen.wants_identity = false;
         self.cine.stop();
         self.export = ExportStatus::Idle;
         self.export_draft.for_slices(open.slice_count());
@@ -235,10 +248,10 @@ impl UiState {
         self.open = Some(open);
     }
 
-    fn loading_finished(&mut self, warnings: Vec<SeriesWarning>, elapsed_secs: f32) {
+    fn loading_finished(&mut self, warnings: &[SeriesWarning], elapsed_secs: f32) {
         self.loading = Loading::Idle;
         if let Some(open) = &mut self.open {
-            open.finish_loading(&warnings, elapsed_secs);
+            open.finish_loading(warnings, elapsed_secs);
             if let Some(listed) = self.series.iter_mut().find(|listed| listed.number == open.info.number) {
                 listed.warnings.clone_from(&open.info.warnings);
             }
@@ -251,10 +264,14 @@ impl UiState {
         if was_recipe {
             self.edges.ranges = ready.recipe.edges;
         }
+        if let Some(weights) = self.wanted_weights.take() {
+            self.weights = weights;
+        }
         self.generator = GeneratorStatus::Ready(Box::new(ready));
     }
 
     fn generator_failed(&mut self, error: UserError) {
+        self.wanted_weights = None;
         self.notices.push(Notice::error("The weights or the device cannot be used", error.clone()));
         if !matches!(self.generator, GeneratorStatus::Ready(_)) {
             self.generator = GeneratorStatus::Failed(error);

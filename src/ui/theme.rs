@@ -15,10 +15,16 @@ pub const SCRUBBER_POINTS: f32 = 56.0;
 pub const SERIES_DRAWER_POINTS: f32 = 208.0;
 /// Width of the controls in points.
 pub const CONTROLS_DRAWER_POINTS: f32 = 256.0;
+/// Width of the training panel in points, at first.
+pub const TRAINING_PANEL_POINTS: f32 = 408.0;
+/// Width of the training panel in points, at least and at most.
+pub const TRAINING_PANEL_RANGE: std::ops::RangeInclusive<f32> = 340.0..=720.0;
 /// Between panes, in points.
 pub const PANE_GAP_POINTS: f32 = 2.0;
 /// The grid that everything stands on, in points.
 pub const GRID_POINTS: f32 = 4.0;
+/// Small letters, in points.
+pub const SMALL_POINTS: f32 = 12.0;
 /// Letters on the panes, in points.
 pub const LABEL_POINTS: f32 = 14.0;
 /// The letters of a pane while presenting, as a share of the window's height: legible from the last row.
@@ -65,6 +71,8 @@ pub struct Colors {
     pub histogram: Color32,
     /// The window over the histogram.
     pub histogram_window: Color32,
+    /// Curves of the training panel.
+    pub curves: [Color32; 5],
 }
 
 const fn grey(level: u8) -> Color32 {
@@ -90,6 +98,13 @@ const DARK: Colors = Colors {
     strip_failed: Color32::from_rgb(176, 128, 60),
     histogram: grey(120),
     histogram_window: Color32::from_rgba_premultiplied(38, 78, 63, 96),
+    curves: [
+        Color32::from_rgb(96, 196, 158),
+        Color32::from_rgb(255, 190, 92),
+        Color32::from_rgb(120, 176, 255),
+        Color32::from_rgb(232, 128, 160),
+        grey(170),
+    ],
 };
 
 const LIGHT: Colors = Colors {
@@ -102,7 +117,14 @@ const LIGHT: Colors = Colors {
     strip_ready: Color32::from_rgb(104, 176, 148),
     strip_failed: Color32::from_rgb(196, 132, 48),
     histogram: grey(120),
-    histogram_window: Color32::from_rgba_premultiplied(20, 70, 52, 64),
+    histogram_window: Color32::from_rgba_premultiplied(6, 43, 30, 90),
+    curves: [
+        Color32::from_rgb(18, 122, 86),
+        Color32::from_rgb(176, 104, 0),
+        Color32::from_rgb(28, 96, 190),
+        Color32::from_rgb(176, 44, 92),
+        grey(110),
+    ],
     ..DARK
 };
 
@@ -121,8 +143,8 @@ pub fn font(points: f32) -> FontId {
 
 /// Sets up fonts and both themes; once, at the start.
 pub fn install(ctx: &Context) {
-    ctx.set_style_of(Theme::Dark, style(Visuals::dark(), &DARK, DARK_GREYS));
-    ctx.set_style_of(Theme::Light, style(Visuals::light(), &LIGHT, LIGHT_GREYS));
+    ctx.set_style_of(Theme::Dark, style(Visuals::dark(), &DARK, &DARK_GREYS));
+    ctx.set_style_of(Theme::Light, style(Visuals::light(), &LIGHT, &LIGHT_GREYS));
     super::symbols::install(ctx);
     ctx.options_mut(|options| options.zoom_with_keyboard = false);
 }
@@ -169,7 +191,7 @@ const LIGHT_GREYS: Greys = Greys {
     strong: 8,
 };
 
-fn style(mut visuals: Visuals, colors: &Colors, greys: Greys) -> Style {
+fn style(mut visuals: Visuals, colors: &Colors, greys: &Greys) -> Style {
     visuals.panel_fill = grey(greys.panel);
     visuals.window_fill = grey(greys.window);
     visuals.extreme_bg_color = grey(greys.field);
@@ -206,8 +228,12 @@ fn style(mut visuals: Visuals, colors: &Colors, greys: Greys) -> Style {
 }
 
 fn set_sizes(style: &mut Style) {
-    let sizes =
-        [(TextStyle::Small, 12.0), (TextStyle::Body, 14.0), (TextStyle::Button, 14.0), (TextStyle::Heading, 18.0)];
+    let sizes = [
+        (TextStyle::Small, SMALL_POINTS),
+        (TextStyle::Body, 14.0),
+        (TextStyle::Button, 14.0),
+        (TextStyle::Heading, 18.0),
+    ];
     for (text_style, points) in sizes {
         style.text_styles.insert(text_style, font(points));
     }

@@ -1,5 +1,7 @@
 //! The whole window but the engine: what is laid out where, and which keys do what.
 
+use std::path::PathBuf;
+
 use eframe::egui::{self, CentralPanel, Context, Panel, RichText, Ui, ViewportCommand};
 
 use super::choosers::{ChooserPurpose, Choosers, Chosen};
@@ -11,8 +13,10 @@ use super::screen::Dialog;
 use super::settings::Settings;
 use super::slice_view::{FrameContent, panes_ui};
 use super::state::{Loading, UiState};
+use super::training_panel::{Asked, training_panel_ui};
+use super::training_pictures::TrainingPictures;
 use super::{about, controls_drawer, export, key_sheet, keys, notices, open, palette, scrubber, series_drawer};
-use super::{theme, tips, top_bar};
+use super::{closing, theme, tips, top_bar};
 use crate::engine::{Command, LoadSource};
 use crate::model::WeightsSource;
 
@@ -24,6 +28,7 @@ pub struct Viewer {
     choosers: Choosers,
     open_draft: OpenDraft,
     palette: Palette,
+    training_pictures: TrainingPictures,
 }
 
 impl Viewer {
@@ -35,6 +40,7 @@ impl Viewer {
             choosers: Choosers::default(),
             open_draft: OpenDraft::default(),
             palette: Palette::default(),
+            training_pictures: TrainingPictures::default(),
         }
     }
 
@@ -43,6 +49,7 @@ impl Viewer {
         theme::follow(ctx, &self.state.settings);
         let (now_secs, elapsed_secs) = ctx.input(|input| (input.time, input.stable_dt));
         self.state.screen.now_secs = now_secs;
+        closing::guard_close(ctx, &mut self.state);
         self.take_dropped(ctx);
         if let Some((purpose, chosen)) = self.choosers.poll(ctx) {
             self.chosen(purpose, chosen);
@@ -62,7 +69,7 @@ impl Viewer {
             self.run(&ctx, command);
         }
         let mut command = None;
-        if !self.state.screen.is_presenting {
+        if !self.state.screen.is_presenting() {
             command = self.bars_ui(ui);
         }
         CentralPanel::no_frame().show(ui, |ui| command = command.or(self.panes_ui(ui, colors)));
@@ -70,7 +77,7 @@ impl Viewer {
         if let Some(command) = command {
             self.run(&ctx, command);
         }
-        self.drop_hint_ui(&ctx);
+        drop_hint_ui(&ctx);
     }
 
     fn bars_ui(&mut self, ui: &mut Ui) -> Option<UiCommand> {
@@ -105,7 +112,27 @@ impl Viewer {
                 .inner;
             command = command.or(clicked);
         }
+        if state.training.is_open {
+            let pictures = &mut self.training_pictures;
+            let asked = Panel::right("training")
+                .frame(drawer)
+                .resizable(true)
+                .default_size(theme::TRAINING_PANEL_POINTS)
+                .size_range(theme::TRAINING_PANEL_RANGE)
+                .show(ui, |ui| training_panel_ui(ui, state, pictures))
+                .inner;
+            command = command.or(self.asked(ui.ctx(), asked));
+        }
         command
+    }
+
+    fn asked(&mut self, ctx: &Context, asked: Option<Asked>) -> Option<UiCommand> {
+        match asked? {
+            Asked::Engine(command) => self.state.wish(command),
+            Asked::Window(wish) => self.window_wish(ctx, wish),
+            Asked::Ui(command) => return Some(command),
+        }
+        None
     }
 
     fn panes_ui(&mut self, ui: &mut Ui, colors: &dyn ColorSource) -> Option<UiCommand> {
@@ -128,7 +155,14 @@ impl Viewer {
                     ui.label(RichText::new("Nothing is open").heading().color(label));
                     let words = "Open a CT series, or drop files or a folder here";
                     ui.label(RichText::new(words).color(label));
-                    command = tips::button(ui, UiCommand::OpenFile).or(tips::button(ui, UiCommand::OpenFolder));
+                    ui.add_space(theme::GRID_POINTS);
+                    ui.columns(2, |columns| {
+                        let [left, right] = columns else { return };
+                        left.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                            command = command.or(tips::button(ui, UiCommand::OpenFile));
+                        });
+                        command = command.or(tips::button(right, UiCommand::OpenFolder));
+                    });
                 } else {
                     ui.spinner();
                     ui.label(RichText::new("Opening…").color(label));
@@ -146,6 +180,7 @@ impl Viewer {
         if dialog != Some(Dialog::Palette) {
             self.palette.close();
         }
+        closing::closing_ui(ctx, &mut self.state);
         let mut wish = None;
         let mut is_open = true;
         match dialog {
@@ -182,6 +217,9 @@ impl Viewer {
             WindowWish::BrowseFolder => self.choosers.show(ChooserPurpose::OpenFolder),
             WindowWish::BrowseWeights => self.choosers.show(ChooserPurpose::Weights),
             WindowWish::BrowseExportFolder => self.choosers.show(ChooserPurpose::ExportFolder),
+            WindowWish::BrowsePairs => self.choosers.show(ChooserPurpose::Pairs),
+            WindowWish::BrowseRunFolder => self.choosers.show(ChooserPurpose::RunFolder),
+            WindowWish::BrowsePerceptualWeights => self.choosers.show(ChooserPurpose::PerceptualWeights),
             WindowWish::Close => ctx.send_viewport_cmd(ViewportCommand::Close),
             WindowWish::ToggleFullScreen => {
                 let is_full = ctx.input(|input| input.viewport().fullscreen.unwrap_or(false));
@@ -192,30 +230,40 @@ impl Viewer {
     }
 
     fn chosen(&mut self, purpose: ChooserPurpose, chosen: Chosen) {
-        const NO_DIALOG: &str = "This system has no dialog for files: type or paste the path here";
-        let state = &mut self.state;
-        match (purpose, chosen) {
-            (_, Chosen::Nothing) => {}
-            (ChooserPurpose::OpenFile | ChooserPurpose::OpenFolder, Chosen::Path(path)) => {
-                state.open_source(LoadSource::Path(path));
-            }
-            (ChooserPurpose::Weights, Chosen::Path(path)) => {
-                state.wish(Command::UseWeights(WeightsSource::File(path)));
-            }
-            (ChooserPurpose::ExportFolder, Chosen::Path(path)) => {
-                state.export_draft.folder = path.display().to_string();
-            }
-            (ChooserPurpose::OpenFile | ChooserPurpose::OpenFolder, Chosen::Unavailable) => {
-                state.screen.dialog = Some(Dialog::Open);
-                self.open_draft.note = Some(NO_DIALOG);
-            }
-            (ChooserPurpose::Weights | ChooserPurpose::ExportFolder, Chosen::Unavailable) => {
-                let words =
-                    "this system has no dialog for files; weights can be dropped on the window, and the folder typed";
-                let error = crate::engine::UserError { message: words.to_owned(), details: Vec::new() };
-                state.notices.push(notices::Notice::error("No dialog", error));
-            }
+        match chosen {
+            Chosen::Nothing => {}
+            Chosen::Path(path) => self.chosen_path(purpose, path),
+            Chosen::Unavailable => self.no_dialog(purpose),
         }
+    }
+
+    fn chosen_path(&mut self, purpose: ChooserPurpose, path: PathBuf) {
+        let state = &mut self.state;
+        let typed = path.display().to_string();
+        match purpose {
+            ChooserPurpose::OpenFile | ChooserPurpose::OpenFolder => state.open_source(LoadSource::Path(path)),
+            ChooserPurpose::Weights => state.wish(Command::UseWeights(WeightsSource::File(path))),
+            ChooserPurpose::ExportFolder => state.export_draft.folder = typed,
+            ChooserPurpose::Pairs => state.training.draft.pairs = typed,
+            ChooserPurpose::RunFolder => state.training.draft.folder = typed,
+            ChooserPurpose::PerceptualWeights => state.training.draft.perceptual_weights = typed,
+        }
+    }
+
+    /// This system has no dialog for files: says how it goes without.
+    fn no_dialog(&mut self, purpose: ChooserPurpose) {
+        if matches!(purpose, ChooserPurpose::OpenFile | ChooserPurpose::OpenFolder) {
+            self.state.screen.dialog = Some(Dialog::Open);
+            self.open_draft.note = Some("This system has no dialog for files: type or paste the path here");
+            return;
+        }
+        let way = match purpose {
+            ChooserPurpose::Weights => "drop the weights on the window",
+            _ => "type or paste the path into the field",
+        };
+        let message = format!("this system has no dialog for files; {way}");
+        let error = crate::engine::UserError { message, details: Vec::new() };
+        self.state.notices.push(notices::Notice::error("No dialog", error));
     }
 
     /// One file or folder is opened, of several their folder; weights are used.
@@ -230,18 +278,18 @@ impl Viewer {
         let together = first.parent().filter(|_| paths.len() > 1).unwrap_or(first);
         self.state.open_source(LoadSource::Path(together.to_path_buf()));
     }
+}
 
-    /// Says that files can be let go while they hover over the window.
-    fn drop_hint_ui(&self, ctx: &Context) {
-        if ctx.input(|input| input.raw.hovered_files.is_empty()) {
-            return;
-        }
-        let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
-        let (rect, colors) = (ctx.content_rect(), theme::colors(ctx));
-        painter.rect_filled(rect, 0.0, colors.label_plate);
-        let font = theme::font(theme::LABEL_POINTS * 1.6);
-        painter.text(rect.center(), egui::Align2::CENTER_CENTER, "Drop to open", font, colors.label);
+/// Says that files can be let go while they hover over the window.
+fn drop_hint_ui(ctx: &Context) {
+    if ctx.input(|input| input.raw.hovered_files.is_empty()) {
+        return;
     }
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop hint")));
+    let (rect, colors) = (ctx.content_rect(), theme::colors(ctx));
+    painter.rect_filled(rect, 0.0, colors.label_plate);
+    let font = theme::font(theme::LABEL_POINTS * 1.6);
+    painter.text(rect.center(), egui::Align2::CENTER_CENTER, "Drop to open", font, colors.label);
 }
 
 /// Who is on the picture, when the user asked for it.

@@ -65,6 +65,30 @@ pub fn speed_words(secs: f32) -> String {
     if secs < 2.0 { format!("{:.0} ms per slice", secs * 1000.0) } else { format!("{secs:.1} s per slice") }
 }
 
+/// Pace of a training run: `850 ms per step`, `1.3 s per step`.
+pub fn pace_words(secs: f32) -> String {
+    if secs < 1.0 { format!("{:.0} ms per step", secs * 1000.0) } else { format!("{secs:.1} s per step") }
+}
+
+/// A time to wait, in the unit that one plans with: `45 s`, `12 min`, `2 h 5 min`.
+pub fn duration_words(secs: f32) -> String {
+    let minutes = (secs / 60.0).round() as u64;
+    match minutes {
+        _ if secs < 90.0 => format!("{:.0} s", secs.max(0.0)),
+        0..90 => format!("{minutes} min"),
+        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+    }
+}
+
+/// A count with a thin space between thousands: `12 400`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let groups = digits.len().div_ceil(3);
+    let first = digits.len() - 3 * (groups - 1);
+    let rest = (0..groups - 1).map(|group| &digits[first + 3 * group..first + 3 * group + 3]);
+    std::iter::once(&digits[..first]).chain(rest).collect::<Vec<_>>().join("\u{202f}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +107,8 @@ mod tests {
         assert_eq!([5.0, 50.0, 0.5].map(length_words), ["5 mm", "5 cm", "0.5 mm"]);
         assert_eq!(place_words([12.4, -40.0, -7.0]), "L 12  A 40  F 7 mm");
         assert_eq!([0.042, 2.345].map(speed_words), ["42 ms per slice", "2.3 s per slice"]);
+        assert_eq!([0.85, 1.3].map(pace_words), ["850 ms per step", "1.3 s per step"]);
+        assert_eq!([45.0, 720.0, 7500.0].map(duration_words), ["45 s", "12 min", "2 h 5 min"]);
+        assert_eq!([7, 999, 1000, 1_234_567].map(grouped), ["7", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
     }
 }

@@ -35,24 +35,49 @@ impl Lpips {
         self.extractor.network()
     }
 
+    /// What the network sees in a picture: taken once, a ground truth can be compared with many pictures.
+    pub fn features(&self, picture: &RgbPicture) -> std::result::Result<LpipsFeatures, TrainingError> {
+        let size = (picture.columns(), picture.rows());
+        let tensor = Tensor::from_vec(picture.to_signed_unit(), (1, 3, size.1, size.0), &self.device)?;
+        let taps = self.extractor.taps(&tensor)?.iter().map(unit_length).collect::<Result<_>>()?;
+        Ok(LpipsFeatures { size, taps })
+    }
+
     /// Distance of two pictures: 0 for equal ones, about 1 for pictures that have nothing in common.
     pub fn distance(&self, picture: &RgbPicture, truth: &RgbPicture) -> std::result::Result<f64, TrainingError> {
         check_same_size(picture, truth)?;
-        let (columns, rows) = (truth.columns(), truth.rows());
-        let tensor = |p: &RgbPicture| Tensor::from_vec(p.to_signed_unit(), (1, 3, rows, columns), &self.device);
-        Ok(self.distance_of(&tensor(picture)?, &tensor(truth)?)?)
+        self.distance_between(&self.features(picture)?, &self.features(truth)?)
     }
 
-    fn distance_of(&self, a: &Tensor, b: &Tensor) -> Result<f64> {
-        let taps = self.extractor.taps(a)?.into_iter().zip(self.extractor.taps(b)?);
+    /// The same from what the network saw.
+    pub fn distance_between(
+        &self,
+        picture: &LpipsFeatures,
+        truth: &LpipsFeatures,
+    ) -> std::result::Result<f64, TrainingError> {
+        if picture.size != truth.size {
+            return Err(TrainingError::PictureSizes { expected: truth.size, found: picture.size });
+        }
         let mut sum = 0.0;
-        for ((a, b), head) in taps.zip(self.extractor.heads()) {
-            let squares = unit_length(&a)?.sub(&unit_length(&b)?)?.sqr()?;
-            let per_pixel = squares.broadcast_mul(&head.reshape((1, (), 1, 1))?)?.sum(1)?;
-            sum += f64::from(per_pixel.mean_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?);
+        for ((a, b), head) in picture.taps.iter().zip(&truth.taps).zip(self.extractor.heads()) {
+            sum += weighted_difference(a, b, head)?;
         }
         Ok(sum)
     }
+}
+
+/// What a network sees in a picture: its taps, each pixel's vector of unit length.
+#[derive(Debug)]
+pub struct LpipsFeatures {
+    /// Columns and rows of the picture.
+    size: (usize, usize),
+    taps: Vec<Tensor>,
+}
+
+/// Mean over the pixels of the squared differences, each channel with its weight.
+fn weighted_difference(a: &Tensor, b: &Tensor, head: &Tensor) -> Result<f64> {
+    let per_pixel = (a - b)?.sqr()?.broadcast_mul(&head.reshape((1, (), 1, 1))?)?.sum(1)?;
+    Ok(f64::from(per_pixel.mean_all()?.to_dtype(DType::F32)?.to_scalar::<f32>()?))
 }
 
 fn unusable(name: &str, source: crate::model::WeightsError) -> TrainingError {

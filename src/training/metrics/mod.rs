@@ -4,7 +4,7 @@ mod lpips;
 mod rmse;
 mod ssim;
 
-pub use lpips::Lpips;
+pub use lpips::{Lpips, LpipsFeatures};
 pub use rmse::rmse;
 pub use ssim::ssim;
 

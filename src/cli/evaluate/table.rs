@@ -1,0 +1,122 @@
+//! What was measured against photographs, as tables.
+
+use crate::training::Interval;
+use crate::training::evaluation::{MethodReport, Metric, Report, Scores};
+
+/// A table for a terminal, with the sets and the differences below it.
+pub(super) fn text(report: &Report) -> String {
+    let metrics = metrics_of(report);
+    let title = format!("split {}, {} slices; mean and 95 % interval\n", report.split, report.slices);
+    let mut parts = vec![title, aligned(&method_rows(report, &metrics, |words, _| words))];
+    let below = [("by set", set_rows(report, &metrics)), ("differences", difference_rows(report, &metrics))];
+    for (title, rows) in below.iter().filter(|(_, rows)| rows.len() > 1) {
+        parts.extend([format!("{title}\n"), aligned(rows)]);
+    }
+    parts.join("\n")
+}
+
+/// The same in Markdown, the best of each metric in bold.
+pub(super) fn markdown(report: &Report) -> String {
+    let metrics = metrics_of(report);
+    let bold = |words: String, is_best| if is_best { format!("**{words}**") } else { words };
+    let mut parts = vec![
+        format!("Split `{}`, {} slices; mean [95 % interval].\n", report.split, report.slices),
+        in_markdown(&method_rows(report, &metrics, bold)),
+    ];
+    let below = [set_rows(report, &metrics), difference_rows(report, &metrics)];
+    parts.extend(below.iter().filter(|rows| rows.len() > 1).map(|rows| in_markdown(rows)));
+    parts.extend(report.notes.iter().map(|note| format!("Note: {note}.\n")));
+    parts.join("\n")
+}
+
+/// Metrics that were measured.
+fn metrics_of(report: &Report) -> Vec<Metric> {
+    let is_there = |metric: &Metric| report.methods.iter().any(|method| method.means.get(*metric).is_some());
+    Metric::ALL.into_iter().filter(is_there).collect()
+}
+
+fn header(first: &[&str], metrics: &[Metric]) -> Vec<String> {
+    let arrow = |metric: &Metric| format!("{} {}", metric.name(), if metric.is_likeness() { '↑' } else { '↓' });
+    first.iter().map(|&words| words.to_owned()).chain(metrics.iter().map(arrow)).collect()
+}
+
+fn method_rows(report: &Report, metrics: &[Metric], marked: impl Fn(String, bool) -> String) -> Vec<Vec<String>> {
+    let best: Vec<_> = metrics.iter().map(|metric| report.best(*metric).map(|best| number(*metric, best))).collect();
+    let cell = |method: &MethodReport, (metric, best): (&Metric, &Option<String>)| {
+        let Some(interval) = method.intervals.get(metric.key()) else { return String::new() };
+        let mean = number(*metric, interval.mean);
+        let is_best = best.as_ref() == Some(&mean);
+        format!("{} {}", marked(mean, is_best), ends(*metric, interval))
+    };
+    let row = |method: &MethodReport| {
+        let cells = metrics.iter().zip(&best).map(|place| cell(method, place));
+        std::iter::once(method.name.clone()).chain(cells).collect()
+    };
+    std::iter::once(header(&["method"], metrics)).chain(report.methods.iter().map(row)).collect()
+}
+
+/// One row a set and method, where there is more than one set.
+fn set_rows(report: &Report, metrics: &[Metric]) -> Vec<Vec<String>> {
+    let mut rows = vec![header(&["set", "slices", "method"], metrics)];
+    let Some(first) = report.methods.first().filter(|method| method.sets.len() > 1) else { return rows };
+    for (set, of_first) in &first.sets {
+        for method in &report.methods {
+            let mut row = vec![set.clone(), of_first.slices.to_string(), method.name.clone()];
+            let mean =
+                |means: &Scores, metric: Metric| means.get(metric).map_or_else(String::new, |v| number(metric, v));
+            row.extend(metrics.iter().map(|metric| mean(&method.sets[set].means, *metric)));
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+fn difference_rows(report: &Report, metrics: &[Metric]) -> Vec<Vec<String>> {
+    let mut rows = vec![header(&["method less method"], metrics)];
+    for difference in &report.differences {
+        let cell = |metric: &Metric| {
+            let interval = difference.by_metric.get(metric.key());
+            interval.map_or_else(String::new, |i| format!("{} {}", signed(*metric, i.mean), ends(*metric, i)))
+        };
+        let name = format!("{} less {}", difference.name, difference.from);
+        rows.push(std::iter::once(name).chain(metrics.iter().map(cell)).collect());
+    }
+    rows
+}
+
+fn number(metric: Metric, value: f64) -> String {
+    format!("{value:.*}", metric.decimals()).replace('-', "−")
+}
+
+fn signed(metric: Metric, value: f64) -> String {
+    format!("{value:+.*}", metric.decimals()).replace('-', "−")
+}
+
+fn ends(metric: Metric, interval: &Interval) -> String {
+    format!("[{}, {}]", number(metric, interval.low), number(metric, interval.high))
+}
+
+/// Columns as wide as their widest cell. The first row is the header.
+pub(super) fn aligned(rows: &[Vec<String>]) -> String {
+    let count = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..count).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells: Vec<_> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        cells.join("   ").trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}
+
+/// The first row is the header.
+pub(super) fn in_markdown(rows: &[Vec<String>]) -> String {
+    let line = |row: &Vec<String>| {
+        let cells: Vec<_> = row.iter().map(|cell| cell.replace('|', "\\|")).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut lines: Vec<String> = rows.iter().map(line).collect();
+    if let Some(header) = rows.first() {
+        lines.insert(1, format!("|{}\n", " --- |".repeat(header.len())));
+    }
+    lines.concat()
+}

@@ -1,0 +1,58 @@
+//! What is measured on the held-out slices.
+
+use crate::engine::HeldOutMetrics;
+
+/// A measurement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metric {
+    /// Root of the mean squared difference.
+    Rmse,
+    /// Structural similarity.
+    Ssim,
+    /// Distance in the features of AlexNet.
+    #[default]
+    Lpips,
+}
+
+impl Metric {
+    /// In the order of the paper's tables.
+    pub const ALL: [Self; 3] = [Self::Rmse, Self::Ssim, Self::Lpips];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rmse => "RMSE",
+            Self::Ssim => "SSIM",
+            Self::Lpips => "LPIPS",
+        }
+    }
+
+    /// How to read it.
+    pub fn tip(self) -> &'static str {
+        match self {
+            Self::Rmse => "Of 8-bit levels; lower is better",
+            Self::Ssim => "1 is best",
+            Self::Lpips => "Version 0.1 with AlexNet; lower is better",
+        }
+    }
+
+    /// Its value.
+    pub fn of(self, metrics: &HeldOutMetrics) -> f64 {
+        match self {
+            Self::Rmse => metrics.rmse,
+            Self::Ssim => metrics.ssim,
+            Self::Lpips => metrics.lpips,
+        }
+    }
+
+    /// A value with as many decimals as mean something.
+    pub fn words(self, value: f64) -> String {
+        if self == Self::Rmse { format!("{value:.1}") } else { format!("{value:.3}") }
+    }
+
+    /// The best of all.
+    pub fn best(self, all: &[HeldOutMetrics]) -> f64 {
+        let values = all.iter().map(|metrics| self.of(metrics));
+        if self == Self::Ssim { values.fold(f64::NEG_INFINITY, f64::max) } else { values.fold(f64::INFINITY, f64::min) }
+    }
+}
