@@ -341,7 +341,8 @@ fn weights_that_cannot_be_used_stop_colorize_before_anything_is_written() {
         run(&["weights", text(&weights)]).fails(1, &["the weights cannot be used", message]);
     }
     let missing = study.at("missing.safetensors");
-    run(&["colorize", text(&ct), "--out", text(&out), "--weights", text(&missing)]).fails(1, &["cannot read the weights file"]);
+    run(&["colorize", text(&ct), "--out", text(&out), "--weights", text(&missing)])
+        .fails(1, &["cannot read the weights file"]);
     assert!(!out.exists(), "nothing is written");
 }
 
