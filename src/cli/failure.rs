@@ -31,7 +31,7 @@ pub fn report(outcome: anyhow::Result<()>) -> ExitCode {
         return ExitCode::from(EXIT_CODE);
     }
     if is_cancelled(&error) {
-        say("stopped");
+        say(&error.root_cause().to_string());
         return ExitCode::from(EXIT_CODE);
     }
     say(&format!("error: {}", chain_text(&error)));
