@@ -29,7 +29,7 @@ pub use failure::report;
 
 /// What the program says about itself, in `--help`.
 const ABOUT: &str = "\
-Browse a CT slice by slice: in grey, as contours of fat and bone, and in the colours of a real cryosection, painted by a neural
+Browse a CT slice by slice: in grey, as contours of fat and bone, and in the colours of a real cryosection, painted by a neural \
 generator on the CPU or a GPU. For teaching only: the colour is synthetic, and this is not a medical device.
 
 Without a subcommand the viewer opens, on PATH or on the bundled sample.";
