@@ -127,7 +127,7 @@ fn a_run_holds_rolls_back_and_lends_its_weights() {
     let config = TrainConfig { checkpoint_every: 2, ..tiny() };
     let told = run_with(&request(folder.path(), config, TrainingStart::Nothing), &control, &|_| {});
     assert!(told.outcome.unwrap().is_complete, "it reached the end");
-    let steps: Vec<_> = told.events.iter().filter_map(|event| match event {
+    let steps = told.events.iter().filter_map(|event| match event {
         TrainingEvent::Paused { step } => Some(("paused", *step)),
         TrainingEvent::RolledBack { step } => Some(("back", *step)),
         TrainingEvent::Resumed => Some(("on", 0)),
