@@ -53,17 +53,13 @@ impl Folders {
     fn prepare(&self) -> PrepareReport {
         prepare_visible_human(&self.job(), &|_| {}, &CancelFlag::new()).unwrap()
     }
+}
 
-    fn problem(&self, job: &PrepareJob) -> String {
-        let error = prepare_visible_human(job, &|_| {}, &CancelFlag::new()).unwrap_err();
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            text += &format!(": {cause}");
-            source = cause.source();
-        }
-        text
-    }
+/// What a job that fails says, with its causes.
+fn problem(job: &PrepareJob) -> String {
+    let error = prepare_visible_human(job, &|_| {}, &CancelFlag::new()).unwrap_err();
+    let causes = std::iter::successors(Some(&error as &dyn std::error::Error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -94,8 +90,9 @@ fn assert_in_place(set: &SetReport, truth: Truth) {
     assert!(off_mm < 2.0, "{off_mm:.2} mm off: {set:?}");
 }
 
-#[test]
-fn nlm_originals_become_upright_pairs_in_place_and_each_reject_is_named() {
+/// Ten slices in NLM's layouts: packed in every way, a place holder, a torn slice, two damaged ones, and one without partner on
+/// either side.
+fn nlm_originals() -> Folders {
     let folders = Folders::new();
     let photo = || Photo::new(RAW, RAW_MM, TRUTH);
     for level in 1500..1510 {
@@ -118,7 +115,12 @@ fn nlm_originals_become_upright_pairs_in_place_and_each_reject_is_named() {
     }
     folders.save("rgb/a_vm1600.raw", b"never read");
     folders.save("rgb/readme.txt", b"by NLM");
+    folders
+}
 
+#[test]
+fn nlm_originals_are_put_in_place_and_each_reject_is_named() {
+    let folders = nlm_originals();
     let report = folders.prepare();
     let [set] = &report.sets[..] else { panic!("one set: {report:?}") };
     assert_eq!((set.name.as_str(), set.is_turned, set.warnings.len()), ("male_fresh", true, 0), "{set:?}");
@@ -134,7 +136,13 @@ fn nlm_originals_become_upright_pairs_in_place_and_each_reject_is_named() {
         ("male_fresh1509", "no-photograph"),
     ];
     assert_eq!(rejected, expected.map(|(slice, reason)| (slice.to_owned(), reason)), "{:?}", report.rejected);
+}
 
+#[test]
+fn nlm_originals_become_upright_pairs_on_the_ct_and_a_table() {
+    let folders = nlm_originals();
+    let report = folders.prepare();
+    let set = &report.sets[0];
     let out = folders.path("out");
     let names = |folder: &Path| {
         let mut names: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name()).collect();
@@ -217,7 +225,7 @@ fn pictures_that_do_not_say_how_large_a_pixel_is_get_it_from_the_photographs() {
         phantom::save_ct_png(level, &folders.path(&format!("ct/c_vf{level}f.png")));
         Photo::new([676, 402], 1.0, truth).save_png(level, &folders.path(&format!("rgb/avf{level}a.png")));
     }
-    assert!(folders.problem(&folders.job()).contains("give --ct-mm or --rgb-mm"), "nothing says how large anything is");
+    assert!(problem(&folders.job()).contains("give --ct-mm or --rgb-mm"), "nothing says how large anything is");
     let job = PrepareJob { rgb_mm: Some(1.0), ..folders.job() };
     let report = prepare_visible_human(&job, &|_| {}, &CancelFlag::new()).unwrap();
     let set = &report.sets[0];
@@ -258,35 +266,35 @@ fn originals_are_never_in_danger() {
     Photo::new([340, 202], 2.0, TRUTH).save_png(1500, &folders.path("rgb/a_vm1500.png"));
     for out in ["", "ct", "rgb", "rgb/pairs", "rgb/../ct/below"] {
         let job = PrepareJob { out: folders.path(out), ..folders.job() };
-        assert!(folders.problem(&job).contains("apart from the originals"), "{out}");
+        assert!(problem(&job).contains("apart from the originals"), "{out}");
     }
     std::fs::create_dir(folders.path("mine")).unwrap();
     folders.save("mine/pairs.csv", b"my own table");
     let job = PrepareJob { out: folders.path("mine"), ..folders.job() };
-    assert!(folders.problem(&job).contains("not written by this command"), "{}", folders.problem(&job));
+    assert!(problem(&job).contains("not written by this command"), "{}", problem(&job));
     assert_eq!(std::fs::read(folders.path("mine/pairs.csv")).unwrap(), b"my own table");
     folders.save("file", b"in the way");
     let job = PrepareJob { out: folders.path("file"), rgb_mm: Some(2.0), ..folders.job() };
-    assert!(folders.problem(&job).contains("no such folder"), "{}", folders.problem(&job));
+    assert!(problem(&job).contains("no such folder"), "{}", problem(&job));
 }
 
 #[test]
 fn what_cannot_be_paired_is_said_before_any_work() {
     let folders = Folders::new();
-    assert!(folders.problem(&folders.job()).contains("folder is empty"), "{}", folders.problem(&folders.job()));
+    assert!(problem(&folders.job()).contains("folder is empty"), "{}", problem(&folders.job()));
     folders.save("rgb/readme.txt", b"nothing");
-    let problem = folders.problem(&folders.job());
-    assert!(problem.contains("no photograph of a cryosection found among 1 files"), "{problem}");
+    let said = problem(&folders.job());
+    assert!(said.contains("no photograph of a cryosection found among 1 files"), "{said}");
     Photo::new([340, 202], 2.0, TRUTH).save_png(1700, &folders.path("rgb/a_vm1700.png"));
-    assert!(folders.problem(&folders.job()).starts_with("the CT cannot be used: folder is empty"));
+    assert!(problem(&folders.job()).starts_with("the CT cannot be used: folder is empty"));
     folders.save("ct/c_vm1500.fre", &phantom::genesis(1500));
     folders.save("ct/c_vm1501.fre", &phantom::genesis(1501));
-    let problem = folders.problem(&folders.job());
-    assert!(problem.contains("CT 1500 to 1501, photographs 1700"), "{problem}");
+    let said = problem(&folders.job());
+    assert!(said.contains("CT 1500 to 1501, photographs 1700"), "{said}");
     let job = PrepareJob { ct: folders.path("gone"), ..folders.job() };
-    assert!(folders.problem(&job).contains("could not be read"), "{}", folders.problem(&job));
+    assert!(problem(&job).contains("could not be read"), "{}", problem(&job));
     let job = PrepareJob { ct_mm: Some(f64::NAN), ..folders.job() };
-    assert!(folders.problem(&job).contains("--ct-mm is NaN"), "{}", folders.problem(&job));
+    assert!(problem(&job).contains("--ct-mm is NaN"), "{}", problem(&job));
     assert!(!folders.path("out").exists(), "nothing was written");
 }
 
@@ -299,8 +307,8 @@ fn slices_that_agree_on_no_place_end_in_an_error_and_a_report() {
         Photo::new([400, 202], 2.0, truth).save_png(level, &folders.path(&format!("rgb/a_vm{level}.png")));
     }
     let job = PrepareJob { rgb_mm: Some(2.0), ..folders.job() };
-    let problem = folders.problem(&job);
-    assert!(problem.contains("1 of 3 slices agree"), "{problem}");
+    let said = problem(&job);
+    assert!(said.contains("1 of 3 slices agree"), "{said}");
     let rejected = std::fs::read_to_string(folders.path("out/rejected.csv")).unwrap();
     assert_eq!(rejected.matches("unregistered-set").count(), 3, "{rejected}");
 }

@@ -31,7 +31,7 @@ pub(in crate::io) struct Color {
     pub(in crate::io) pixels: Vec<[u8; 3]>,
 }
 
-/// Reads the header; the text says what such files are, as the end of a sentence about them.
+/// Reads the header; the text says what is wrong, in few words.
 pub(in crate::io) fn read_color_header(file: &FoundFile) -> Result<ColorHeader, String> {
     color_header(&read_header(file)?)
 }
@@ -65,22 +65,22 @@ fn color_header(whole: &Header) -> Result<ColorHeader, String> {
     let top = Attributes(&whole.object);
     let photometric = top.text(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
     if top.whole(tags::SAMPLES_PER_PIXEL) != Some(3) {
-        return Err("are DICOM in grey".to_owned());
+        return Err("DICOM in grey".to_owned());
     }
     if photometric != "RGB" || top.whole(tags::BITS_ALLOCATED) != Some(8) {
-        return Err("are DICOM in colours other than 8-bit RGB; convert them with dcmconv or gdcmconv".to_owned());
+        return Err("DICOM in colours other than 8-bit RGB; convert it with dcmconv or gdcmconv".to_owned());
     }
     if top.whole(tags::NUMBER_OF_FRAMES).is_some_and(|count| count != 1) {
-        return Err("are DICOM of several frames; one a file is supported".to_owned());
+        return Err("DICOM of several frames; one a file is supported".to_owned());
     }
     if !syntax::is_uncompressed(&whole.syntax_uid) {
         let name = syntax::name(&whole.syntax_uid);
-        return Err(format!("are DICOM in colour packed as {name}; unpack them with gdcmconv -w"));
+        return Err(format!("DICOM in colour packed as {name}; unpack it with gdcmconv -w"));
     }
     let side = |tag| top.whole(tag).and_then(|side| usize::try_from(side).ok()).unwrap_or(0);
     let (columns, rows) = (side(tags::COLUMNS), side(tags::ROWS));
     if columns == 0 || rows == 0 || columns.saturating_mul(rows) > MAX_PIXELS {
-        return Err(format!("are DICOM of {columns} × {rows} pixels"));
+        return Err(format!("DICOM of {columns} × {rows} pixels"));
     }
     let is_length = |mm: &f64| (1e-3..1e2).contains(mm);
     Ok(ColorHeader {

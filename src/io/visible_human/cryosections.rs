@@ -127,7 +127,7 @@ pub fn find_cryosections(
         if is_new { &mut sections.found } else { &mut sections.duplicates }.push(section);
     }
     if sections.found.is_empty() {
-        let reasons: Vec<_> = sections.left_out.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let reasons: Vec<_> = sections.left_out.iter().map(|(reason, count)| format!("{reason}: {count}")).collect();
         let (looked_at, because) = (files.len(), reasons.join("; "));
         return Err(LoadError::NoCryosection { looked_at, because, path: folder.to_owned() });
     }
@@ -135,7 +135,7 @@ pub fn find_cryosections(
 }
 
 fn recognise(file: &FoundFile) -> Result<Cryosection, String> {
-    let head = file.read_head(HEAD_BYTES).map_err(|_source| "cannot be read".to_owned())?;
+    let head = file.read_head(HEAD_BYTES).map_err(|_source| "unreadable".to_owned())?;
     let section = |kind, level| Cryosection { file: file.clone(), kind, level };
     let name = file.name();
     if dicom::recognises(&head) {
@@ -145,12 +145,12 @@ fn recognise(file: &FoundFile) -> Result<Cryosection, String> {
     let is_picture = head.starts_with(b"\x89PNG\r\n\x1a\n") || head.starts_with(&[0xFF, 0xD8, 0xFF]);
     let is_raw = without_packing(&name).to_ascii_lowercase().ends_with(".raw");
     if !is_picture && !is_raw {
-        return Err("are of another kind".to_owned());
+        return Err("of another kind".to_owned());
     }
     if is_picture && crate::io::grey_png::size(&head).is_some() {
-        return Err("are grey".to_owned());
+        return Err("16-bit grey".to_owned());
     }
-    let level = Level::of_name(without_packing(&name)).ok_or("have no number in their names")?;
+    let level = Level::of_name(without_packing(&name)).ok_or("no number in the name")?;
     Ok(section(if is_picture { Kind::Picture } else { Kind::Raw }, level))
 }
 
@@ -158,7 +158,7 @@ fn level_of_dicom(header: &ColorHeader) -> Result<Level, String> {
     let from_position = header.position_mm.and_then(|position| Level::of_millimeters(-position[2]));
     let level = from_position.filter(|level| level.millimeters() > 0.0);
     let level = level.or_else(|| header.slice_location_mm.and_then(|mm| Level::of_millimeters(mm.abs())));
-    level.ok_or_else(|| "have no position that is one of NLM's numbers".to_owned())
+    level.ok_or_else(|| "DICOM at no position that is one of NLM's numbers".to_owned())
 }
 
 /// 2048 × 1216 pixels, all red, then green, then blue.

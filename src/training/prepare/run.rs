@@ -85,11 +85,12 @@ impl<'a> SetRun<'a> {
     pub(super) fn run(&self) -> Result<SetOutcome, PrepareError> {
         let mut report =
             SetReport { name: self.set.name.clone(), candidates: self.set.candidates.len(), ..SetReport::default() };
-        let place = match SetPlace::find(self, self.job) {
+        let found = SetPlace::find(self, self.job);
+        self.told.check_cancelled()?;
+        let place = match found {
             Ok(place) => place,
             Err(problem) => return Ok(self.unregistered(report, problem)),
         };
-        self.told.check_cancelled()?;
         place.describe(&mut report);
         self.told.tell(&PrepareProgress::Registered { set: &report });
         let folder = self.job.out.join(&self.set.name);

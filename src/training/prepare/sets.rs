@@ -20,6 +20,7 @@ pub(super) struct PairSet<'a> {
     pub(super) series: &'a Series,
     /// By level.
     pub(super) candidates: Vec<Candidate<'a>>,
+    without_photograph: Vec<Level>,
 }
 
 /// Everything that can be paired, and what cannot.
@@ -61,6 +62,7 @@ pub(super) fn match_levels<'a>(
         return Err(PrepareError::NothingInCommon { ct, photographs });
     }
     matched.name_sets();
+    matched.reject_lonely_slices();
     matched.reject_photographs(photographs, &ct_levels);
     Ok(matched)
 }
@@ -81,20 +83,35 @@ impl<'a> Matched<'a> {
         levels: &[(SliceIndex, Level)],
         by_level: &BTreeMap<Level, &'a Cryosection>,
     ) {
-        let name = base_name(series);
-        let mut candidates = Vec::new();
+        let mut set =
+            PairSet { name: base_name(series), series, candidates: Vec::new(), without_photograph: Vec::new() };
         for &(slice, level) in levels {
-            if let Some(&section) = by_level.get(&level) {
-                candidates.push(Candidate { slice, level, section });
-            } else {
-                let detail = "no photograph has this number".to_owned();
-                self.reject(&name, level, Reason::NoPhotograph, detail);
+            match by_level.get(&level) {
+                Some(&section) => set.candidates.push(Candidate { slice, level, section }),
+                None => set.without_photograph.push(level),
             }
         }
-        candidates.sort_by_key(|candidate| (candidate.level, candidate.slice));
-        candidates.dedup_by_key(|candidate| candidate.level);
-        if !candidates.is_empty() {
-            self.sets.push(PairSet { name, series, candidates });
+        set.candidates.sort_by_key(|candidate| (candidate.level, candidate.slice));
+        set.candidates.dedup_by_key(|candidate| candidate.level);
+        if set.candidates.is_empty() {
+            self.reject_lonely(&set.name, set.without_photograph);
+        } else {
+            self.sets.push(set);
+        }
+    }
+
+    /// CT slices without a photograph, under the name that their set has got.
+    fn reject_lonely_slices(&mut self) {
+        for index in 0..self.sets.len() {
+            let levels = std::mem::take(&mut self.sets[index].without_photograph);
+            let name = self.sets[index].name.clone();
+            self.reject_lonely(&name, levels);
+        }
+    }
+
+    fn reject_lonely(&mut self, set: &str, levels: Vec<Level>) {
+        for level in levels {
+            self.reject(set, level, Reason::NoPhotograph, "no photograph has this number".to_owned());
         }
     }
 
@@ -127,7 +144,7 @@ impl<'a> Matched<'a> {
             self.reject("", one.level(), Reason::Duplicate, "another file shows this level and was used".to_owned());
         }
         for (reason, count) in &photographs.left_out {
-            self.warnings.push(format!("{count} files among the photographs were left out: they {reason}"));
+            self.warnings.push(format!("{count} files among the photographs were left out: {reason}"));
         }
     }
 }

@@ -58,6 +58,9 @@ pub(super) fn write(
             })
         })
         .collect();
+    if entries.is_empty() {
+        return Ok(());
+    }
     let sheet = contact_sheet(&entries, PER_ROW);
     let path = job.out.join(format!("contact_sheet_{}.png", run.set.name));
     let size = PngSize { columns: sheet.columns(), rows: sheet.rows(), mm_per_pixel: 1.0 };

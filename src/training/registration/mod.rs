@@ -3,7 +3,11 @@
 //!
 //! Places are millimetres from the centre of a picture, to the right and downwards.
 
+mod plane;
+
 use rayon::prelude::*;
+
+pub use plane::Plane;
 
 /// Levels of grey that a joint histogram tells apart.
 const BINS: usize = 20;
@@ -13,6 +17,8 @@ const STAGES_MM: [f64; 3] = [6.6, 3.3, 1.65];
 const STAGE_TOLERANCE: f64 = 1.35;
 /// Around the body, this much is compared too: an outline has two sides.
 const MARGIN_MM: f64 = 20.0;
+/// Skin dries, swells, and is pressed flat; gelatin glows beside it. What is so near to the outline does not decide at last.
+const OUTLINE_MM: f64 = 6.0;
 /// How far from the centres of gravity a shift is looked for.
 const REACH_MM: f64 = 100.0;
 /// A search ends when its steps are shorter than this.
@@ -25,84 +31,6 @@ const SCALE_PER_MM: f64 = 0.006;
 const AGREE_MM: f64 = 6.0;
 /// … and their scales.
 const AGREE_SCALE: f64 = 0.04;
-
-/// A plane of square pixels, values 0 … 1, NaN where nothing is known.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plane {
-    /// Pixels in a row.
-    pub columns: usize,
-    /// Number of rows.
-    pub rows: usize,
-    /// Size of a pixel.
-    pub mm_per_pixel: f64,
-    /// Centre of the first pixel, from the centre of the picture.
-    pub origin_mm: [f64; 2],
-    /// `rows · columns` values.
-    pub values: Vec<f32>,
-}
-
-impl Plane {
-    /// Blocks of 2 × 2 pixels as one: the mean of what is known.
-    #[must_use]
-    pub fn halved(&self) -> Self {
-        let (columns, rows) = (self.columns.div_ceil(2), self.rows.div_ceil(2));
-        let block = |index: usize| {
-            let (row, column) = (index / columns * 2, index % columns * 2);
-            let cells = [(row, column), (row, column + 1), (row + 1, column), (row + 1, column + 1)];
-            let inside = cells.iter().filter(|(row, column)| *row < self.rows && *column < self.columns);
-            let known = inside.map(|(row, column)| self.values[row * self.columns + column]).filter(|v| !v.is_nan());
-            let (sum, count) = known.fold((0.0, 0_u8), |(sum, count), value| (sum + value, count + 1));
-            if count == 0 { f32::NAN } else { sum / f32::from(count) }
-        };
-        Self {
-            columns,
-            rows,
-            mm_per_pixel: self.mm_per_pixel * 2.0,
-            origin_mm: self.origin_mm.map(|mm| mm + self.mm_per_pixel / 2.0),
-            values: (0..columns * rows).map(block).collect(),
-        }
-    }
-
-    /// The last row first.
-    #[must_use]
-    pub fn upside_down(&self) -> Self {
-        let values = self.values.chunks_exact(self.columns.max(1)).rev().flatten().copied().collect();
-        let height_mm = self.rows.saturating_sub(1) as f64 * self.mm_per_pixel;
-        Self { values, origin_mm: [self.origin_mm[0], -(self.origin_mm[1] + height_mm)], ..self.clone() }
-    }
-
-    /// Centre of a pixel.
-    pub fn place_mm(&self, index: usize) -> [f64; 2] {
-        let pixel = [index % self.columns, index / self.columns];
-        std::array::from_fn(|k| self.origin_mm[k] + pixel[k] as f64 * self.mm_per_pixel)
-    }
-
-    /// The pixel around a place; `None` outside.
-    pub fn index_at(&self, place_mm: [f64; 2]) -> Option<usize> {
-        let [column, row] = self.pixel_at(place_mm).map(f64::round);
-        let is_inside = column >= 0.0 && row >= 0.0 && column < self.columns as f64 && row < self.rows as f64;
-        is_inside.then(|| row as usize * self.columns + column as usize)
-    }
-
-    fn pixel_at(&self, place_mm: [f64; 2]) -> [f64; 2] {
-        std::array::from_fn(|k| (place_mm[k] - self.origin_mm[k]) / self.mm_per_pixel)
-    }
-
-    /// Bilinear; 0 outside.
-    fn sample(&self, place_mm: [f64; 2]) -> f32 {
-        let [x, y] = self.pixel_at(place_mm);
-        if x < 0.0 || y < 0.0 || x >= (self.columns - 1) as f64 || y >= (self.rows - 1) as f64 {
-            return 0.0;
-        }
-        let (column, row) = (x as usize, y as usize);
-        let (across, down) = (x as f32 - column as f32, y as f32 - row as f32);
-        let above = &self.values[row * self.columns + column..][..2];
-        let below = &self.values[(row + 1) * self.columns + column..][..2];
-        let upper = above[0] + (above[1] - above[0]) * across;
-        let lower = below[0] + (below[1] - below[0]) * across;
-        upper + (lower - upper) * down
-    }
-}
 
 /// Where a place of the CT is on the photograph: `scale · place + shift`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,6 +84,8 @@ impl ScaleRange {
 pub struct Subject {
     /// One for each of [`STAGES_MM`].
     samples: Vec<Vec<Sample>>,
+    /// The finest, without the body's outline and what is outside.
+    inner: Vec<Sample>,
     photos: Vec<Plane>,
     /// Centres of gravity of the body on the CT and of the tissue on the photograph.
     ct_center_mm: [f64; 2],
@@ -177,9 +107,22 @@ impl Subject {
         let (photo_center_mm, photo_area) = center_of(photo, |index| photo.values[index] > 0.0)?;
         let is_near = within_margin(ct, body);
         let (cts, photos) = (pyramid(ct), pyramid(photo));
+        let is_inner = |place: [f64; 2]| {
+            let around = [[0.0, 1.0], [0.7, 0.7], [1.0, 0.0], [0.7, -0.7]].map(|at| at.map(|k| k * OUTLINE_MM));
+            let ends = around.iter().flat_map(|[x, y]| [[place[0] + x, place[1] + y], [place[0] - x, place[1] - y]]);
+            ends.into_iter().all(|place| ct.index_at(place).is_some_and(|index| body[index]))
+        };
+        let inner = samples(at_stage(&cts, STAGES_MM[2]), &is_inner);
         let samples = STAGES_MM.iter().map(|&stage_mm| samples(at_stage(&cts, stage_mm), &is_near)).collect();
         let photos = STAGES_MM.iter().map(|&stage_mm| at_stage(&photos, stage_mm).clone()).collect();
-        Some(Self { samples, photos, ct_center_mm, photo_center_mm, scale_by_area: (photo_area / ct_area).sqrt() })
+        Some(Self {
+            samples,
+            inner,
+            photos,
+            ct_center_mm,
+            photo_center_mm,
+            scale_by_area: (photo_area / ct_area).sqrt(),
+        })
     }
 
     /// The same slice with its photograph turned.
@@ -195,17 +138,12 @@ impl Subject {
     /// Normalised mutual information less 1: 0 when neither picture says anything about the other, 1 when each gives the
     /// other. On a stage, the finest is the last.
     fn similarity(&self, stage: usize, placement: &Placement) -> f64 {
-        let photo = &self.photos[stage];
-        let mut joint = [[0_u32; BINS]; BINS];
-        for sample in &self.samples[stage] {
-            let value = photo.sample(placement.on_photo_mm(sample.place_mm.map(f64::from)));
-            joint[usize::from(sample.bin)][usize::from(bin(value))] += 1;
-        }
-        let of_ct = joint.map(|row| row.iter().sum::<u32>());
-        let of_photo: [u32; BINS] = std::array::from_fn(|k| joint.iter().map(|row| row[k]).sum());
-        let total = self.samples[stage].len().max(1) as f64;
-        let both = entropy(joint.as_flattened(), total);
-        if both <= 0.0 { 0.0 } else { (entropy(&of_ct, total) + entropy(&of_photo, total)) / both - 1.0 }
+        similarity(&self.samples[stage], &self.photos[stage], placement)
+    }
+
+    /// The same of what is inside the body alone.
+    fn inner_similarity(&self, placement: &Placement) -> f64 {
+        similarity(&self.inner, &self.photos[STAGES_MM.len() - 1], placement)
     }
 
     /// Every shift and scale on the coarsest stage, the best of each scale improved.
@@ -245,6 +183,19 @@ impl Subject {
         let shift_mm = std::array::from_fn(|k| best.0.shift_mm[k] - placement.shift_mm[k]);
         (shift_mm, self.similarity(STAGES_MM.len() - 1, placement))
     }
+}
+
+fn similarity(samples: &[Sample], photo: &Plane, placement: &Placement) -> f64 {
+    let mut joint = [[0_u32; BINS]; BINS];
+    for sample in samples {
+        let value = photo.sample(placement.on_photo_mm(sample.place_mm.map(f64::from)));
+        joint[usize::from(sample.bin)][usize::from(bin(value))] += 1;
+    }
+    let of_ct = joint.map(|row| row.iter().sum::<u32>());
+    let of_photo: [u32; BINS] = std::array::from_fn(|k| joint.iter().map(|row| row[k]).sum());
+    let total = samples.len().max(1) as f64;
+    let both = entropy(joint.as_flattened(), total);
+    if both <= 0.0 { 0.0 } else { (entropy(&of_ct, total) + entropy(&of_photo, total)) / both - 1.0 }
 }
 
 fn bin(value: f32) -> u8 {
@@ -349,7 +300,8 @@ pub struct NoAgreement {
     pub slices: usize,
 }
 
-/// One shift and one scale for all slices: each is registered by itself, those that agree are then registered together.
+/// One shift and one scale for all slices: each is registered by itself, those that agree are then registered together, at
+/// last by what is inside the body.
 pub fn register(subjects: &[Subject], scales: ScaleRange) -> Result<Registration, NoAgreement> {
     let alone: Vec<Placement> = subjects.par_iter().map(|subject| subject.find(scales).0).collect();
     let middle = |value: &dyn Fn(&Subject, &Placement) -> f64| {
@@ -379,7 +331,11 @@ pub fn register(subjects: &[Subject], scales: ScaleRange) -> Result<Registration
         };
         found = climb(score, found.0, pivot_mm, step_mm, true);
     }
-    let (placement, similarity) = found;
+    let inside = |placement: &Placement| {
+        agreeing.par_iter().map(|subject| subject.inner_similarity(placement)).sum::<f64>() / agreeing.len() as f64
+    };
+    let by_inside = climb(inside, found.0, pivot_mm, STEPS_MM[2], true);
+    let (placement, similarity) = (by_inside.0, found.1);
     let place = placement.on_photo_mm(pivot_mm);
     let spread_mm = median(alone.iter().filter(|own| agrees(own)).map(|own| distance(own, place)).collect());
     Ok(Registration { placement, slices: subjects.len(), agreeing: agreeing.len(), spread_mm, similarity })
