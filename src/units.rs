@@ -1,6 +1,8 @@
 //! Positions on the voxel lattice, in the units and order that the rest of the program uses.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// CT value of air: what padding, the outside of the scan field and the outside of the body are painted with.
 pub const AIR_HU: i16 = -1000;
@@ -28,7 +30,10 @@ pub struct VoxelIndex {
 
 /// Asks long work to stop. Cheap to clone; once raised it stays raised.
 #[derive(Clone, Debug, Default)]
-pub struct CancelFlag(std::sync::Arc<std::sync::atomic::AtomicBool>);
+pub struct CancelFlag {
+    is_raised: Arc<AtomicBool>,
+    is_noticed: Arc<AtomicBool>,
+}
 
 impl CancelFlag {
     /// A flag that nobody has raised.
@@ -38,16 +43,20 @@ impl CancelFlag {
 
     /// Asks the work that holds this flag to stop.
     pub fn cancel(&self) {
-        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    /// The flag itself, for those who can only raise an `AtomicBool`: signal handlers.
-    pub fn shared(&self) -> std::sync::Arc<std::sync::atomic::AtomicBool> {
-        std::sync::Arc::clone(&self.0)
+        self.is_raised.store(true, Ordering::Relaxed);
     }
 
     /// Whether somebody asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(std::sync::atomic::Ordering::Relaxed)
+        let is_raised = self.is_raised.load(Ordering::Relaxed);
+        if is_raised {
+            self.is_noticed.store(true, Ordering::Relaxed);
+        }
+        is_raised
+    }
+
+    /// For signal handlers, which can do no more than raise or read an `AtomicBool`: the flag itself, and whether anyone has seen it raised.
+    pub fn for_signals(&self) -> (Arc<AtomicBool>, Arc<AtomicBool>) {
+        (Arc::clone(&self.is_raised), Arc::clone(&self.is_noticed))
     }
 }

@@ -341,7 +341,8 @@ fn weights_that_cannot_be_used_stop_colorize_before_anything_is_written() {
         run(&["weights", text(&weights)]).fails(1, &["the weights cannot be used", message]);
     }
     let missing = study.at("missing.safetensors");
-    run(&["colorize", text(&ct), "--out", text(&out), "--weights", text(&missing)]).fails(1, &["cannot be read"]);
+    run(&["colorize", text(&ct), "--out", text(&out), "--weights", text(&missing)])
+        .fails(1, &["cannot read the weights file"]);
     assert!(!out.exists(), "nothing is written");
 }
 
@@ -394,7 +395,7 @@ fn ctrl_c_keeps_finished_slices_and_the_same_command_goes_on() {
     assert!(killed.success(), "the signal is sent");
     let stopped = Run::of(child.wait_with_output().unwrap());
     let finished = names_in(&out);
-    assert!(finished.iter().all(|name| name.starts_with("slice_") && name.ends_with(".png")), "{finished:?}");
+    assert!(finished.iter().all(|name| name.starts_with("slice_")), "{finished:?}");
     if stopped.code == 0 {
         // Faster than the signal: there is nothing to go on with.
         return;

@@ -1,6 +1,7 @@
 //! The engine: commands in, events out; colours nearest-first; exports that can be taken up again.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
+#[expect(dead_code, reason = "the phantom is shared by tests, each of which uses a part of it")]
 mod common;
 
 use std::collections::BTreeSet;

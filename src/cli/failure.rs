@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use super::console::say;
 use super::interrupt::EXIT_CODE;
 use crate::engine::UserError;
+use crate::io::LoadError;
+use crate::training::TrainingError;
+use crate::training::prepare::PrepareError;
 
 /// Stopped by Ctrl-C; finished files stay.
 #[derive(Debug, thiserror::Error)]
@@ -27,8 +30,21 @@ pub fn report(outcome: anyhow::Result<()>) -> ExitCode {
         say(&interrupted.to_string());
         return ExitCode::from(EXIT_CODE);
     }
+    if is_cancelled(&error) {
+        say(&error.root_cause().to_string());
+        return ExitCode::from(EXIT_CODE);
+    }
     say(&format!("error: {}", chain_text(&error)));
     ExitCode::from(if error.is::<Incomplete>() { 3 } else { 1 })
+}
+
+/// Nobody but the user cancels.
+fn is_cancelled(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        matches!(cause.downcast_ref(), Some(LoadError::Cancelled))
+            || matches!(cause.downcast_ref(), Some(TrainingError::Cancelled))
+            || matches!(cause.downcast_ref(), Some(PrepareError::Cancelled))
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -66,6 +82,13 @@ mod tests {
         assert_eq!(chain_text(&error), "weights cannot be used: header of 3 bytes: end of file");
         let doubled = anyhow::Error::msg("disk full").context("cannot write: disk full");
         assert_eq!(chain_text(&doubled), "cannot write: disk full");
+    }
+
+    #[test]
+    fn what_the_user_stopped_is_told_apart_from_what_failed() {
+        let stopped = anyhow::Error::from(TrainingError::Cancelled).context("the training ended early");
+        assert!(is_cancelled(&stopped) && is_cancelled(&LoadError::Cancelled.into()), "stopped");
+        assert!(!is_cancelled(&LoadError::Empty("folder".into()).into()), "failed");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod import_weights;
 mod inspect;
 mod interrupt;
 mod pace;
+mod prepare;
 mod series_choice;
 mod slice_range;
 mod source;
@@ -28,7 +29,7 @@ pub use failure::report;
 
 /// What the program says about itself, in `--help`.
 const ABOUT: &str = "\
-Browse a CT slice by slice: in grey, as contours of fat and bone, and in the colours of a real cryosection, painted by a neural
+Browse a CT slice by slice: in grey, as contours of fat and bone, and in the colours of a real cryosection, painted by a neural \
 generator on the CPU or a GPU. For teaching only: the colour is synthetic, and this is not a medical device.
 
 Without a subcommand the viewer opens, on PATH or on the bundled sample.";
@@ -81,7 +82,8 @@ pub enum CliCommand {
     Train(Box<train::TrainArgs>),
     /// Measure colours against photographs, or, on series without any, what can be said of them alone.
     Evaluate(Box<evaluate::EvaluateArgs>),
-    // Here: Prepare(prepare::PrepareArgs).
+    /// Make pairs of CT slices and photographs from others' originals, for training and measuring.
+    Prepare(prepare::PrepareArgs),
     /// Show the card of a weights file: what it is, what it was trained on, its terms, its recipe.
     Weights(weights::WeightsArgs),
     /// Turn a PyTorch checkpoint of the original pix2pix code (`latest_net_G.pth`, `unet_256`) into a weights file.
@@ -97,7 +99,7 @@ pub fn run(command: CliCommand) -> anyhow::Result<()> {
         CliCommand::Inspect(args) => inspect::run(&args),
         CliCommand::Train(args) => train::run(*args),
         CliCommand::Evaluate(args) => evaluate::run(&args),
-        // Here: prepare.
+        CliCommand::Prepare(args) => prepare::run(args),
         CliCommand::Weights(args) => weights::run(&args),
         CliCommand::ImportWeights(args) => import_weights::run(&args),
         CliCommand::Bench(args) => bench::run(&args),

@@ -175,7 +175,7 @@ fn text_of(event: &TrainingEvent) -> Option<String> {
         }
         TrainingEvent::Ended { step, is_complete, weights } => {
             let how = if *is_complete { "complete" } else { "stopped; go on with --resume" };
-            format!("{how} at step {step}: {weights:?}")
+            format!("{how} at step {step}: {}", weights.display())
         }
         _ => return None,
     })

@@ -4,6 +4,7 @@ mod archive;
 pub mod atomic_file;
 pub mod caption;
 mod codecs;
+pub mod contact_sheet;
 mod deep_lesion;
 mod dicom;
 mod files;
@@ -12,17 +13,21 @@ mod nifti;
 pub mod nifti_rgb;
 mod one_per_slice;
 pub mod panes;
+pub mod photo_png;
 mod recognise;
 pub mod rgb_image;
 pub mod sheet;
 mod stream;
+mod unix_compress;
 mod visible_human;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use visible_human::{AnteriorSide, Cryosection, CryosectionPicture, Cryosections, Level, find_cryosections};
+
 use crate::units::{CancelFlag, SliceIndex};
-use crate::volume::{CtVolume, Geometry, GeometryError, SeriesInfo, SeriesWarning};
+use crate::volume::{CtVolume, Geometry, GeometryError, SeriesInfo, SeriesKind, SeriesWarning};
 
 /// Why a path could not be opened as CT. Messages carry no patient identity; paths come last.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +55,19 @@ pub enum LoadError {
         /// How many files were looked at.
         looked_at: usize,
         /// Empty, or what the files are, in brackets.
+        because: String,
+        /// What was opened.
+        path: PathBuf,
+    },
+    /// Files, none of them a photograph of a cryosection.
+    #[error(
+        "no photograph of a cryosection found among {looked_at} files ({because}); choose the folder of NLM's .raw files, of \
+         PNG with numbers in their names, or of the Imaging Data Commons' DICOM: {path:?}"
+    )]
+    NoCryosection {
+        /// How many files were looked at.
+        looked_at: usize,
+        /// How many of them are what instead.
         because: String,
         /// What was opened.
         path: PathBuf,
@@ -134,6 +152,11 @@ pub struct Scan {
 pub(crate) trait SliceSource: Send + Sync + std::fmt::Debug {
     /// See [`Series::read_into`].
     fn read_into(&self, volume: &CtVolume, request: &ReadRequest<'_>) -> Result<Vec<SeriesWarning>, LoadError>;
+
+    /// What the file of a slice says of its level; `None` where the format does not.
+    fn level_mm(&self, _slice: SliceIndex) -> Option<f64> {
+        None
+    }
 }
 
 /// What the reader of a series is told.
@@ -193,6 +216,15 @@ impl Series {
     /// Lattice, spacing and orientation.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
+    }
+
+    /// NLM's number of a slice: in the name of a Visible Human file, in the Slice Location of its DICOM.
+    pub fn level(&self, slice: SliceIndex) -> Option<Level> {
+        let level_mm = match self.info.kind {
+            SeriesKind::VisibleHuman => Some(-self.geometry.slice_origin_mm(slice)[2]),
+            _ => self.source.level_mm(slice).map(f64::abs),
+        };
+        Level::of_millimeters(level_mm?).filter(|level| level.millimeters() > 0.0)
     }
 
     /// An empty volume of this series' size, to be filled by [`Self::read_into`].

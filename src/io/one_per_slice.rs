@@ -37,14 +37,19 @@ pub(super) fn group<K: Ord>(files: Vec<(FoundFile, K)>) -> Vec<(Numbered, K)> {
     for (file, shared) in files {
         let folder = file.path().parent().unwrap_or(Path::new("")).to_owned();
         let name = file.name();
-        let (before, number, after) = split_number(name.strip_suffix(".gz").unwrap_or(&name));
+        let (before, number, after) = split_number(without_packing(&name));
         groups.entry((folder, before, after, shared)).or_default().push(NumberedFile { file, number });
     }
     groups.into_iter().map(|((folder, _, _, shared), slices)| (numbered(folder, slices), shared)).collect()
 }
 
+/// A name without the ending of gzip or compress.
+pub(super) fn without_packing(name: &str) -> &str {
+    [".gz", ".Z", ".z"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name)
+}
+
 /// A name before its last number, the number, and what follows: `c_vm`, 1500, `.fre`.
-fn split_number(name: &str) -> (String, u32, String) {
+pub(super) fn split_number(name: &str) -> (String, u32, String) {
     let is_digit = |c: char| c.is_ascii_digit();
     // Not the 2 of `.j2k`: the number stands before the first dot.
     let stem = name.split('.').next().unwrap_or(name);

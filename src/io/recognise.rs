@@ -162,7 +162,8 @@ fn find_files(path: &Path, progress: &ScanProgress<'_>) -> Result<FilesAndWarnin
     Ok((files, Vec::new()))
 }
 
-fn files_below(path: &Path, progress: &ScanProgress<'_>) -> Result<Vec<FoundFile>, LoadError> {
+/// Every file below a folder, by path.
+pub(super) fn files_below(path: &Path, progress: &ScanProgress<'_>) -> Result<Vec<FoundFile>, LoadError> {
     let mut files = Vec::new();
     let mut folders = vec![(path.to_owned(), 0)];
     // A link may lead back to a folder above it.

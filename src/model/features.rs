@@ -4,9 +4,13 @@
 //! al. 2018); their taps are LPIPS's five, after the ReLU that ends each stage. ResNet-50's weights come from the user: see
 //! `resnet.rs`.
 
-use candle_core::{Device, Result, Tensor};
+use std::sync::{Arc, OnceLock};
+
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::blocks::{self, Stride};
+use super::cpu::chain::ChainLayer;
+use super::cpu::lpips::{self, LpipsKernels};
 use super::parameters::{Parameters, TensorSpec};
 use super::resnet::ResNet50;
 pub use super::resnet::tensors as resnet_50_tensors;
@@ -102,6 +106,20 @@ impl Chain {
         Ok(Self { steps: steps.collect::<Result<_>>()? })
     }
 
+    /// The same network for the processor's kernels.
+    fn kernels(&self, heads: &[Tensor]) -> Result<LpipsKernels> {
+        let values = |tensor: &Tensor| tensor.flatten_all()?.to_vec1::<f32>();
+        let layer = |step: &Step| {
+            let (a, b, c, d) = step.weight.dims4()?;
+            let Stride { step: stride, padding } = step.stride;
+            let role = (step.pool_before, step.is_tap);
+            ChainLayer::new((&values(&step.weight)?, [a, b, c, d]), values(&step.bias)?, [stride, padding], role)
+        };
+        let layers = self.steps.iter().map(layer).collect::<Result<_>>()?;
+        let heads = heads.iter().map(values).collect::<Result<_>>()?;
+        Ok(LpipsKernels::new(layers, heads, IMAGENET_MEAN, IMAGENET_DEVIATION))
+    }
+
     fn taps(&self, normalized: Tensor) -> Result<Vec<Tensor>> {
         let mut taps = Vec::new();
         let mut values = normalized;
@@ -132,6 +150,8 @@ pub struct FeatureExtractor {
     heads: Vec<Tensor>,
     mean: Tensor,
     deviation: Tensor,
+    /// LPIPS on the processor, made when it is first asked for.
+    kernels: OnceLock<Arc<LpipsKernels>>,
 }
 
 impl FeatureExtractor {
@@ -149,7 +169,8 @@ impl FeatureExtractor {
     pub fn resnet_50(path: &std::path::Path, device: &Device) -> std::result::Result<Self, WeightsError> {
         let layers = Layers::ResNet50(ResNet50::new(&super::resnet::read(path)?.to_device(device)?)?);
         let (mean, deviation) = normalization(device)?;
-        Ok(Self { network: FeatureNetwork::ResNet50, layers, heads: Vec::new(), mean, deviation })
+        let kernels = OnceLock::new();
+        Ok(Self { network: FeatureNetwork::ResNet50, layers, heads: Vec::new(), mean, deviation, kernels })
     }
 
     fn bundled(
@@ -162,7 +183,8 @@ impl FeatureExtractor {
         let heads = (0..tap_count(layers)).map(|tap| parameters.get(&head_name(tap)).cloned());
         let heads = heads.collect::<Result<_>>()?;
         let (mean, deviation) = normalization(device)?;
-        Ok(Self { network, layers: Layers::Chain(Chain::new(layers, &parameters)?), heads, mean, deviation })
+        let layers = Layers::Chain(Chain::new(layers, &parameters)?);
+        Ok(Self { network, layers, heads, mean, deviation, kernels: OnceLock::new() })
     }
 
     /// Which network it is.
@@ -179,6 +201,23 @@ impl FeatureExtractor {
             Layers::Chain(chain) => chain.taps(normalized),
             Layers::ResNet50(network) => network.taps(&normalized),
         }
+    }
+
+    /// LPIPS v0.1 of `fake` from `real`, `[N, 3, H, W]` in −1 … 1, with a gradient for `fake`, on the processor's kernels and many times
+    /// faster than through [`Self::taps`]; `None` where they cannot: on a GPU, and for ResNet-50, which has no heads.
+    pub fn lpips_by_kernels(&self, fake: &Tensor, real: &Tensor) -> Option<Result<Tensor>> {
+        let Layers::Chain(chain) = &self.layers else { return None };
+        if !fake.device().is_cpu() || fake.dtype() != DType::F32 {
+            return None;
+        }
+        let kernels = match self.kernels.get() {
+            Some(kernels) => Arc::clone(kernels),
+            None => match chain.kernels(&self.heads) {
+                Ok(made) => Arc::clone(self.kernels.get_or_init(|| Arc::new(made))),
+                Err(error) => return Some(Err(error)),
+            },
+        };
+        Some(lpips::lpips(&kernels, fake, real))
     }
 
     /// LPIPS's 1×1 heads, one per tap, each `[1, C, 1, 1]`; none for ResNet-50.

@@ -158,6 +158,10 @@ pub struct TrainConfig {
     /// Weight of the adversarial loss of the generator (paper: 1).
     #[arg(long)]
     pub lambda_adversarial: f64,
+    /// First steps in which the generator does not listen to the discriminator, which has to learn first when the generator
+    /// already paints well (paper: 0).
+    #[arg(long, value_name = "STEPS")]
+    pub adversarial_from: u64,
     /// Weight of the reconstruction loss (paper §3.2: 10).
     #[arg(long)]
     pub lambda_rec: f64,
@@ -277,6 +281,7 @@ impl TrainConfig {
             discriminator_channels: 64,
             adversarial: Adversarial::LeastSquares,
             lambda_adversarial: 1.0,
+            adversarial_from: 0,
             lambda_rec: 10.0,
             lambda_perc: 10.0,
             perceptual: Perceptual::Resnet50,

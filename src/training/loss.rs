@@ -68,6 +68,21 @@ pub fn loss_perc(
     rgb_fake: &Tensor,
     rgb_real: &Tensor,
 ) -> Result<Tensor> {
+    if distance == FeatureDistance::Lpips
+        && let Some(loss) = features.lpips_by_kernels(rgb_fake, &rgb_real.detach())
+    {
+        return loss;
+    }
+    loss_perc_by_graph(features, distance, rgb_fake, rgb_real)
+}
+
+/// The same through candle's graph, on any device.
+fn loss_perc_by_graph(
+    features: &FeatureExtractor,
+    distance: FeatureDistance,
+    rgb_fake: &Tensor,
+    rgb_real: &Tensor,
+) -> Result<Tensor> {
     let taps_real = features.taps(&rgb_real.detach())?;
     let taps_fake = features.taps(rgb_fake)?;
     let mut sum = Tensor::zeros((), rgb_fake.dtype(), rgb_fake.device())?;
@@ -136,6 +151,33 @@ mod tests {
     fn reconstruction_gradients_equal_finite_differences() {
         let real = Tensor::from_slice(&[0.5f32; 8], (1, 2, 2, 2), &Device::Cpu).unwrap();
         check_gradient(&LOGITS, 1e-4, |x| loss_rec(x, &real));
+    }
+
+    #[test]
+    fn kernels_and_graph_give_the_same_loss_and_gradient() {
+        // Odd sizes: pools leave a row and a column behind.
+        let picture = |shift: f32| {
+            let values = (0..2 * 3 * 75 * 83).map(|i| ((i as f32 * 0.37 + shift).sin()) * 0.8).collect();
+            Tensor::from_vec(values, (2, 3, 75, 83), &Device::Cpu).unwrap()
+        };
+        let device = &Device::Cpu;
+        for features in [FeatureExtractor::alex_net(device).unwrap(), FeatureExtractor::vgg_16(device).unwrap()] {
+            let (fake, real) = (Var::from_tensor(&picture(0.0)).unwrap(), picture(0.4));
+            let values = |loss: Tensor| {
+                // A factor, as a loss has one.
+                let gradients = loss.affine(10.0, 0.0).unwrap().backward().unwrap();
+                let gradient = gradients.get(&fake).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+                (loss.to_scalar::<f32>().unwrap(), gradient)
+            };
+            let (loss, gradient) = values(features.lpips_by_kernels(&fake, &real).unwrap().unwrap());
+            let expected = values(loss_perc_by_graph(&features, FeatureDistance::Lpips, &fake, &real).unwrap());
+            let network = features.network();
+            assert!((loss - expected.0).abs() < 1e-5 * expected.0, "{network:?}: {loss} and {}", expected.0);
+            let size = expected.1.iter().map(|g| g * g).sum::<f32>().sqrt();
+            let off = gradient.iter().zip(&expected.1).map(|(a, b)| (a - b).powi(2)).sum::<f32>().sqrt();
+            // Where rounding decides which of two values is the largest, a gradient goes to the neighbour.
+            assert!(off < 1e-3 * size, "{network:?}: gradients {off} apart, of length {size}");
+        }
     }
 
     #[test]

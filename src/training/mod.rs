@@ -13,6 +13,8 @@ pub mod metrics;
 mod optim;
 mod pairs;
 mod picture;
+pub mod prepare;
+pub mod registration;
 mod sampler;
 mod target;
 mod trainer;

@@ -177,9 +177,17 @@ fn level_mm(slice: &str) -> Option<f64> {
     level.is_finite().then_some(level)
 }
 
-/// Holds out one slab of each region, at a place that the seed chooses.
+/// Splits rows as [`splits`] does.
 fn split_into_slabs(rows: &mut [PairRow], rule: SplitRule) {
-    let mut levels: Vec<f64> = rows.iter().map(|row| row.level_mm).collect();
+    let levels: Vec<f64> = rows.iter().map(|row| row.level_mm).collect();
+    for (row, split) in rows.iter_mut().zip(splits(&levels, rule)) {
+        split.clone_into(&mut row.split);
+    }
+}
+
+/// The split of each level: one slab of each region is held out, at a place that the seed chooses.
+pub(super) fn splits(levels_mm: &[f64], rule: SplitRule) -> Vec<&'static str> {
+    let mut levels = levels_mm.to_vec();
     levels.sort_by(f64::total_cmp);
     levels.dedup();
     let mut stream = rule.seed.stream("split");
@@ -191,10 +199,11 @@ fn split_into_slabs(rows: &mut [PairRow], rule: SplitRule) {
             held_out.push(region[start]..=region[start + count - 1]);
         }
     }
-    for row in rows {
-        let is_held_out = held_out.iter().any(|slab| slab.contains(&row.level_mm));
-        if is_held_out { HELD_OUT_SPLIT } else { TRAIN_SPLIT }.clone_into(&mut row.split);
-    }
+    let split_of = |level: &f64| {
+        let is_held_out = held_out.iter().any(|slab| slab.contains(level));
+        if is_held_out { HELD_OUT_SPLIT } else { TRAIN_SPLIT }
+    };
+    levels_mm.iter().map(split_of).collect()
 }
 
 /// How many rows of each set, in words: `head 221, abdomen_fresh 90`.

@@ -211,7 +211,7 @@ impl Trainer {
         let rec = loss::loss_rec(rgb_fake, rgb_real)?;
         report.loss_g_rec = scalar(&rec)?;
         let mut sum = rec.affine(self.config.lambda_rec, 0.0)?;
-        if let Some(opponent) = &self.opponent {
+        if let Some(opponent) = self.opponent.as_ref().filter(|_| self.step >= self.config.adversarial_from) {
             let adversarial = self.config.adversarial.loss_g(&opponent.frozen.forward_train(ct, rgb_fake)?)?;
             report.loss_g_adversarial = scalar(&adversarial)?;
             sum = sum.add(&adversarial.affine(self.config.lambda_adversarial, 0.0)?)?;

@@ -55,6 +55,7 @@ fn events_to(steps: u64) -> Vec<TrainingEvent> {
             loss_g_adversarial: 0.5 - 0.2 * fall,
             loss_g_rec: 0.1 + 0.3 * fall,
             loss_g_perc: 0.2 + 0.4 * fall,
+            loss_g_part: 0.0,
         };
         events.push(TrainingEvent::StepDone { report, secs_per_step: 0.85, secs_left: 3360.0 });
         if step % 50 == 0 {
@@ -65,6 +66,7 @@ fn events_to(steps: u64) -> Vec<TrainingEvent> {
                 rmse: 32.0 + 20.0 * far,
                 ssim: 0.55 - 0.2 * far,
                 lpips: 0.16 + 0.2 * far,
+                lpips_vgg: None,
             };
             events.push(TrainingEvent::Measured(metrics));
             events.push(TrainingEvent::Preview(Box::new(preview(step))));

@@ -120,3 +120,57 @@ pub(super) fn in_markdown(rows: &[Vec<String>]) -> String {
     }
     lines.concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::training::evaluation::Difference;
+
+    fn interval(mean: f64) -> Interval {
+        Interval { mean, low: mean * 0.9, high: mean * 1.1 }
+    }
+
+    fn method(name: &str, [rmse, ssim, lpips]: [f64; 3]) -> MethodReport {
+        let intervals = [("rmse", rmse), ("ssim", ssim), ("lpips", lpips)];
+        MethodReport {
+            name: name.to_owned(),
+            weights: None,
+            grid: 256,
+            means: Scores { rmse, ssim, lpips, lpips_vgg: None },
+            intervals: intervals.map(|(key, mean)| (key, interval(mean))).into(),
+            sets: BTreeMap::new(),
+        }
+    }
+
+    fn report() -> Report {
+        let by_metric = BTreeMap::from([("rmse", Interval { mean: -2.5, low: -3.0, high: 0.25 })]);
+        Report {
+            split: "val".to_owned(),
+            slices: 3,
+            methods: vec![method("a", [40.0, 0.4, 0.36]), method("b", [31.83, 0.6, 0.4])],
+            differences: vec![Difference { name: "b".to_owned(), from: "a".to_owned(), by_metric }],
+            notes: vec!["no grey".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_best_of_each_metric_is_bold_whichever_way_it_goes() {
+        let text = markdown(&report());
+        let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
+        assert_eq!(row("| a "), "| a | 40.00 [36.00, 44.00] | 0.400 [0.360, 0.440] | **0.360** [0.324, 0.396] |");
+        assert_eq!(row("| b |"), "| b | **31.83** [28.65, 35.01] | **0.600** [0.540, 0.660] | 0.400 [0.360, 0.440] |");
+        assert!(text.contains("| b less a | −2.50 [−3.00, 0.25] |  |  |"), "{text}");
+        assert!(text.ends_with("Note: no grey.\n"), "{text}");
+    }
+
+    #[test]
+    fn columns_of_the_table_for_people_begin_below_each_other() {
+        let text = text(&report());
+        let lines: Vec<_> = text.lines().skip(2).take(3).collect();
+        let starts: Vec<_> = lines.iter().map(|line| line.chars().position(|c| c.is_ascii_digit())).collect();
+        let rmse = lines[0].chars().position(|c| c == 'R');
+        assert_eq!(starts, [None, rmse, rmse], "{text}");
+    }
+}

@@ -131,10 +131,9 @@ fn clear_unfinished(folder: &Path) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(UNFINISHED[0]) && name.ends_with(UNFINISHED[1]) {
-            if let Err(error) = std::fs::remove_file(entry.path()) {
-                tracing::debug!(%error, "an unfinished file stays");
-            }
+        let is_unfinished = name.starts_with(UNFINISHED[0]) && name.ends_with(UNFINISHED[1]);
+        if is_unfinished && let Err(error) = std::fs::remove_file(entry.path()) {
+            tracing::debug!(%error, "an unfinished file stays");
         }
     }
 }

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use candle_core::Device;
 use rayon::prelude::*;
 
 use super::folder::RunFolder;
 use crate::engine::training_messages::{HeldOutMetrics, TrainingPreview};
 use crate::model::weights::write_atomically;
-use crate::model::{Colorizer, DeviceChoice, FeatureNetwork, GeneratorWeights};
+use crate::model::{Colorizer, DeviceChoice, FeatureNetwork, GeneratorWeights, ModelError, OpenDevice};
 use crate::training::metrics::{Lpips, rmse, ssim};
 use crate::training::{PairSlice, Perceptual, RgbPicture, TrainingError};
 
@@ -28,11 +27,12 @@ impl HeldOut {
         perceptual: Perceptual,
         device: DeviceChoice,
     ) -> Result<Self, TrainingError> {
+        let cpu = OpenDevice::open(DeviceChoice::Cpu).map_err(ModelError::from)?;
         let has_vgg = perceptual.judges().iter().any(|judge| judge.network == FeatureNetwork::Vgg16);
         Ok(Self {
             slices,
-            lpips: Lpips::alex_net(&Device::Cpu)?,
-            lpips_vgg: has_vgg.then(|| Lpips::vgg_16(&Device::Cpu)).transpose()?,
+            lpips: Lpips::alex_net(cpu.device())?,
+            lpips_vgg: has_vgg.then(|| Lpips::vgg_16(cpu.device())).transpose()?,
             device,
             before: None,
         })

@@ -115,7 +115,9 @@ impl Run<'_> {
         } else {
             self.save_or_fail()?;
         }
-        self.measure()
+        self.measure()?;
+        self.pace.pause();
+        Ok(())
     }
 
     /// Steps until the last one (true) or until told to stop (false).

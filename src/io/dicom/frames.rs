@@ -66,6 +66,7 @@ pub(super) fn describe(
             pixel_spacing_mm: pixel_spacing(&groups)?,
             nominal_step_mm: nominal_step(&groups),
             instance_number: instance_number(top, &groups, number, count),
+            slice_location_mm: top.number(tags::SLICE_LOCATION).filter(|mm| count == 1 && mm.is_finite()),
             acquisition_number: acquisition_number(top, &groups),
             is_localizer: is_localizer(top, &groups),
         });

@@ -49,6 +49,8 @@ pub(super) struct Frame {
     /// Slice Thickness or Spacing Between Slices: only where positions are missing.
     pub(super) nominal_step_mm: Option<f64>,
     pub(super) instance_number: Option<i64>,
+    /// Slice Location (0020,1041), of a file with one frame.
+    pub(super) slice_location_mm: Option<f64>,
     pub(super) acquisition_number: Option<i64>,
     pub(super) is_localizer: bool,
 }

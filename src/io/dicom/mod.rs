@@ -6,6 +6,7 @@
 //! ```
 
 mod attributes;
+mod color;
 mod directory;
 mod fragments;
 mod frames;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+pub(super) use color::{Color, ColorHeader, read_color, read_color_header};
 pub(super) use directory::{find_files as find_directory_files, is_directory};
 
 use self::header::HeaderError;

@@ -69,6 +69,10 @@ impl SliceSource for DicomSource {
         let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
         Ok(failures.into_iter().map(|(reason, slices)| missing_slices(&reason, slices)).collect())
     }
+
+    fn level_mm(&self, slice: SliceIndex) -> Option<f64> {
+        self.frames.get(slice.0)?.slice_location_mm
+    }
 }
 
 impl DicomSource {

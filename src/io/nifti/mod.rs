@@ -13,7 +13,8 @@ use self::axes::Axes;
 use self::header::{HEADER_BYTES, Header, Placement, Refusal};
 use self::voxels::NiftiSource;
 use super::files::FoundFile;
-use super::{LoadError, Scan, ScanProgress, Series, stream};
+use super::stream::{self, Packing};
+use super::{LoadError, Scan, ScanProgress, Series};
 use crate::volume::{Geometry, SeriesInfo, SeriesKind, SeriesWarning};
 
 /// Enough of a gzipped file to unpack its header from.
@@ -76,7 +77,7 @@ fn scan_one(file: &FoundFile) -> Result<Candidate, LoadError> {
     let path = || file.path().to_owned();
     let malformed = |problem| LoadError::Malformed { format: "NIfTI file", problem, path: path() };
     let head = file.read_head(PACKED_HEAD_BYTES)?;
-    let is_gzipped = stream::is_gzipped(&head);
+    let packing = Packing::of(&head);
     let content = stream::content_head(&head, HEADER_BYTES);
     let header = header::parse(&content).map_err(|refusal| match refusal {
         Refusal::NotCt(found) => LoadError::NotCt { found, path: path() },
@@ -84,7 +85,7 @@ fn scan_one(file: &FoundFile) -> Result<Candidate, LoadError> {
     })?;
     let voxels: u64 = header.dims.iter().map(|n| *n as u64).product();
     let bytes = header.offset + voxels * header.voxel_type.bytes() as u64;
-    if !stream::can_hold(file, is_gzipped, bytes) {
+    if !stream::can_hold(file, packing, bytes) {
         let [x, y, z] = header.dims;
         let found = file.len();
         return Err(malformed(format!(
@@ -93,7 +94,7 @@ fn scan_one(file: &FoundFile) -> Result<Candidate, LoadError> {
     }
     let (axes, geometry) =
         Axes::new(&header).map_err(|source| LoadError::Geometry { format: "NIfTI file", path: path(), source })?;
-    Ok(Candidate { source: NiftiSource { file: file.clone(), is_gzipped, header, axes }, geometry, has_air: true })
+    Ok(Candidate { source: NiftiSource { file: file.clone(), packing, header, axes }, geometry, has_air: true })
 }
 
 impl Candidate {
@@ -102,7 +103,7 @@ impl Candidate {
         let name = source.file.name();
         let stem = name.strip_suffix(".gz").unwrap_or(&name);
         let stem = stem.strip_suffix(".nii").unwrap_or(stem);
-        let encoding = format!("NIfTI-1, {}{}", source.header.voxel_type.name(), gzip_note(source.is_gzipped));
+        let encoding = format!("NIfTI-1, {}{}", source.header.voxel_type.name(), packing_note(source.packing));
         let info = SeriesInfo {
             number: 0,
             uid: name.clone(),
@@ -124,8 +125,12 @@ impl Candidate {
     }
 }
 
-fn gzip_note(is_gzipped: bool) -> &'static str {
-    if is_gzipped { ", gzip" } else { "" }
+fn packing_note(packing: Packing) -> &'static str {
+    match packing {
+        Packing::Plain => "",
+        Packing::Gzip => ", gzip",
+        Packing::Compress => ", compress",
+    }
 }
 
 fn warnings_of(header: &Header) -> Vec<SeriesWarning> {

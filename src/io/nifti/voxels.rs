@@ -9,7 +9,8 @@ use rayon::prelude::*;
 use super::axes::Axes;
 use super::header::{Header, Scaling, VoxelType};
 use crate::io::files::FoundFile;
-use crate::io::{LoadError, ReadRequest, SliceSource, outward_order, stream};
+use crate::io::stream::{self, Packing};
+use crate::io::{LoadError, ReadRequest, SliceSource, outward_order};
 use crate::units::{AIR_HU, SliceIndex};
 use crate::volume::{CtSlice, CtVolume, SeriesWarning};
 
@@ -22,7 +23,7 @@ const PIECE_VOXELS: usize = 1 << 18;
 #[derive(Debug)]
 pub(super) struct NiftiSource {
     pub(super) file: FoundFile,
-    pub(super) is_gzipped: bool,
+    pub(super) packing: Packing,
     pub(super) header: Header,
     pub(super) axes: Axes,
 }
@@ -47,10 +48,10 @@ impl SliceSource for NiftiSource {
             is_damaged: AtomicBool::new(false),
             failure: Mutex::default(),
         };
-        if self.axes.are_slices_contiguous() && !self.is_gzipped && self.file.is_seekable() {
+        if self.axes.are_slices_contiguous() && self.packing == Packing::Plain && self.file.is_seekable() {
             reading.read_slices_apart();
         } else {
-            let mut content = stream::open(&self.file, self.is_gzipped)?;
+            let mut content = stream::open(&self.file, self.packing)?;
             reading.read_in_file_order(&mut *content);
         }
         if request.cancel.is_cancelled() { Err(LoadError::Cancelled) } else { Ok(reading.into_warnings()) }
@@ -64,7 +65,7 @@ impl NiftiSource {
 
     /// Whether the first piece of the file holds air; `false` also where it cannot be read.
     pub(super) fn starts_with_air(&self) -> bool {
-        let Ok(mut content) = stream::open(&self.file, self.is_gzipped) else { return false };
+        let Ok(mut content) = stream::open(&self.file, self.packing) else { return false };
         let mut values_hu = vec![0; self.slice_voxels()];
         let filled = skip(&mut *content, self.header.offset)
             .and_then(|()| self.read_values(&mut *content, &mut Vec::new(), &mut values_hu));
@@ -114,7 +115,7 @@ impl Reading<'_> {
         });
         match outcome {
             // The checksum stands behind the last voxel.
-            Ok(()) if self.source.is_gzipped && !self.request.cancel.is_cancelled() => {
+            Ok(()) if self.source.packing != Packing::Plain && !self.request.cancel.is_cancelled() => {
                 self.is_damaged.store(content.read(&mut [0]).is_err(), Ordering::Relaxed);
             }
             Ok(()) => {}

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use super::hu_of_stored;
 use crate::io::files::FoundFile;
 use crate::io::one_per_slice::MAX_PIXELS;
-use crate::io::stream;
+use crate::io::stream::{self, Packing};
 
 /// `IMGF`.
 pub(super) const MAGIC: &[u8] = b"IMGF";
@@ -30,7 +30,7 @@ pub(super) fn read_header(file: &FoundFile) -> Result<GenesisHeader, String> {
     let head = file.read_head(HEADER_BYTES).map_err(|error| error.without_path())?;
     let header = parse(&stream::content_head(&head, HEADER_BYTES))?;
     let bytes = header.pixel_offset + header.columns * header.rows * 2;
-    if !stream::can_hold(file, stream::is_gzipped(&head), bytes as u64) {
+    if !stream::can_hold(file, Packing::of(&head), bytes as u64) {
         return Err(cut_short());
     }
     Ok(header)
@@ -80,7 +80,7 @@ pub(super) fn read(file: &FoundFile, columns: usize, rows: usize) -> Result<Vec<
         return Err("the picture is not what it was when the folder was scanned".to_owned());
     }
     let head = file.read_head(4).map_err(|error| error.without_path())?;
-    let mut content = stream::open(file, stream::is_gzipped(&head)).map_err(|error| error.without_path())?;
+    let mut content = stream::open(file, Packing::of(&head)).map_err(|error| error.without_path())?;
     let mut bytes = vec![0; header.pixel_offset + columns * rows * 2];
     content.read_exact(&mut bytes).map_err(|_source| cut_short())?;
     let cells = bytes[header.pixel_offset..].as_chunks::<2>().0;

@@ -1,13 +1,18 @@
-//! Visible Human originals of the U.S. National Library of Medicine: GE Genesis, and NLM's 16-bit PNG.
+//! Visible Human originals of the U.S. National Library of Medicine: CT as GE Genesis or 16-bit PNG, and the cryosections.
 //!
 //! Files are numbered in millimetres from the vertex downwards; anterior is up, the patient's right on the left.
 
+mod cryosections;
 mod genesis;
+mod level;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
+
+pub use cryosections::{AnteriorSide, Cryosection, CryosectionPicture, Cryosections, find_cryosections};
+pub use level::Level;
 
 use super::files::FoundFile;
 use super::one_per_slice::{Numbered, OnePerSlice, ReadPicture, group};
@@ -28,16 +33,10 @@ fn hu_of_stored(value: u16) -> i16 {
 
 /// Whether a file belongs to this format, by its name and its first bytes.
 pub(super) fn recognises(file: &FoundFile, head: &[u8]) -> bool {
-    if stream::content_head(head, 4) == genesis::MAGIC || is_unix_compressed(file, head) {
+    if stream::content_head(head, 4) == genesis::MAGIC {
         return true;
     }
     grey_png::size(head).is_some_and(|size| grey_png::is_sane(size) && (has_nlm_name(file) || holds_ct(file, size)))
-}
-
-/// `c_vm1500.fre.Z`, as NLM's server has it.
-fn is_unix_compressed(file: &FoundFile, head: &[u8]) -> bool {
-    let name = file.name().to_ascii_lowercase();
-    head.starts_with(&[0x1F, 0x9D]) && [".fre.z", ".fro.z"].iter().any(|end| name.ends_with(end))
 }
 
 /// `c_vm1500…`, `cvm1500f…`: CT of the male or the female.
@@ -92,9 +91,6 @@ pub(super) fn scan_visible_human(files: &[FoundFile], progress: &ScanProgress<'_
 
 fn read_header(file: &FoundFile) -> Result<Shared, String> {
     let head = file.read_head(64).map_err(|error| error.without_path())?;
-    if is_unix_compressed(file, &head) {
-        return Err("file is packed with Unix compress; unpack it with gunzip".to_owned());
-    }
     if let Some((columns, rows)) = grey_png::size(&head) {
         return Ok(Shared { is_genesis: false, columns, rows, pixel_size: None });
     }

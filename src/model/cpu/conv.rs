@@ -22,9 +22,20 @@ pub struct Weights<'a> {
 
 /// Convolution of `large` into `small`.
 pub fn convolve(large: &FeatureMap, window: Window, weights: Weights<'_>, small: &mut FeatureMap) {
+    convolve_activated(large, window, weights, 1.0, small);
+}
+
+/// The same, with negative values times `negative_slope`: 0 for ReLU.
+pub fn convolve_activated(
+    large: &FeatureMap,
+    window: Window,
+    weights: Weights<'_>,
+    negative_slope: f32,
+    small: &mut FeatureMap,
+) {
     let reads = convolution_reads(large, window, [small.height, small.width]);
     let (pixels, rows) = (small.pixels(), small.rows());
-    let sinks = vec![Sink { out: SharedMut::new(&mut small.data), rows, negative_slope: 1.0 }];
+    let sinks = vec![Sink { out: SharedMut::new(&mut small.data), rows, negative_slope }];
     run(&[Product { input: &large.data, reads, pixels, sinks }], weights.packed, weights.bias);
 }
 

@@ -10,12 +10,15 @@
 //! which neither is copied: a tile of the product reads its pixels where they lie, tap by tap.
 
 pub mod adam;
+pub mod chain;
 mod conv;
 pub mod elementwise;
 mod geometry;
 mod isa;
 mod kernel;
+pub mod lpips;
 mod map;
+mod map_pool;
 pub mod ops;
 mod packed;
 mod plan;

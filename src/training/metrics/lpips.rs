@@ -38,14 +38,16 @@ impl Lpips {
     /// What the network sees in a picture: taken once, a ground truth can be compared with many pictures.
     pub fn features(&self, picture: &RgbPicture) -> std::result::Result<LpipsFeatures, TrainingError> {
         let size = (picture.columns(), picture.rows());
-        let tensor = Tensor::from_vec(picture.to_signed_unit(), (1, 3, size.1, size.0), &self.device)?;
-        let taps = self.extractor.taps(&tensor)?.iter().map(unit_length).collect::<Result<_>>()?;
+        let taps = self.extractor.taps(&self.tensor(picture)?)?.iter().map(unit_length).collect::<Result<_>>()?;
         Ok(LpipsFeatures { size, taps })
     }
 
     /// Distance of two pictures: 0 for equal ones, about 1 for pictures that have nothing in common.
     pub fn distance(&self, picture: &RgbPicture, truth: &RgbPicture) -> std::result::Result<f64, TrainingError> {
         check_same_size(picture, truth)?;
+        if let Some(distance) = self.extractor.lpips_by_kernels(&self.tensor(picture)?, &self.tensor(truth)?) {
+            return Ok(f64::from(distance?.to_scalar::<f32>()?));
+        }
         self.distance_between(&self.features(picture)?, &self.features(truth)?)
     }
 
@@ -63,6 +65,10 @@ impl Lpips {
             sum += weighted_difference(a, b, head)?;
         }
         Ok(sum)
+    }
+
+    fn tensor(&self, picture: &RgbPicture) -> Result<Tensor> {
+        Tensor::from_vec(picture.to_signed_unit(), (1, 3, picture.rows(), picture.columns()), &self.device)
     }
 }
 
