@@ -28,15 +28,15 @@ struct Window {
 }
 
 impl Window {
-    fn new() -> Self {
+    fn new() -> anyhow::Result<Self> {
         let ctx = Context::default();
         install_theme(&ctx);
-        let engine = Engine::start(&EngineOptions { has_window: true, ..EngineOptions::default() }, Arc::new(|| {}));
-        let engine = engine.expect("an idle machine has threads to give");
+        let options = EngineOptions { has_window: true, ..EngineOptions::default() };
+        let engine = Engine::start(&options, Arc::new(|| {}))?;
         let mut viewer = Viewer::new(Settings::default());
         viewer.state.screen.is_controls_drawer_open = Some(true);
         viewer.state.open_source(LoadSource::Sample(0));
-        Self { ctx, engine, viewer, started: Instant::now() }
+        Ok(Self { ctx, engine, viewer, started: Instant::now() })
     }
 
     /// One frame, as eframe runs it up to the graphics device. Returns what a screen reader would be told, if asked for.
@@ -115,7 +115,7 @@ fn swing(from: Pos2, to: Pos2, count: usize) -> Vec<Pos2> {
 }
 
 fn main() -> anyhow::Result<()> {
-    let mut window = Window::new();
+    let mut window = Window::new()?;
     ensure!(window.is_ready(), "the sample had no colour after two minutes");
     let places = window.places(["Slice", "CT pane", "Bone from, handle"]);
     let [strip, pane, handle] = places.context("strip, CT pane or handle of the bone range are not on screen")?;

@@ -64,10 +64,10 @@ impl ViewerApp {
             .unwrap_or_default();
         let ctx = context.egui_ctx.clone();
         let LaunchOptions { path, weights, device } = options;
-        let engine_options = EngineOptions { weights, device, has_window: true };
+        let engine_options = EngineOptions { weights: weights.clone(), device, has_window: true };
         let engine = Engine::start(&engine_options, Arc::new(move || ctx.request_repaint()))?;
         let mut viewer = Viewer::new(settings);
-        viewer.state.device = device;
+        (viewer.state.device, viewer.state.weights) = (device, weights);
         viewer.state.open_source(path.map_or(LoadSource::Sample(0), LoadSource::Path));
         let mut app = Self { engine, viewer };
         app.send_wishes();

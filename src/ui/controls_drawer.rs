@@ -1,12 +1,12 @@
 //! Window, edges, film and colour: numbers and switches at the right.
 
-use eframe::egui::{self, DragValue, RichText, ScrollArea, Sense, Slider, Ui, Vec2};
+use eframe::egui::{self, RichText, ScrollArea, Sense, Slider, Ui, Vec2};
 
 use super::cine::{Cine, CineMode};
 use super::commands::UiCommand;
 use super::histogram::{HuAxis, paint_histogram};
 use super::open_series::OpenSeries;
-use super::range_slider::{RangeLook, range_numbers_ui, range_slider_ui};
+use super::range_slider::{RangeLook, hu_value, range_numbers_ui, range_slider_ui};
 use super::scrubber::speed_words;
 use super::state::{GeneratorStatus, UiState};
 use super::theme;
@@ -57,12 +57,11 @@ fn window_ui(ui: &mut Ui, state: &mut UiState) -> Option<UiCommand> {
     let (mut center_hu, mut width_hu) = (window.center_hu(), window.width_hu());
     egui::Grid::new("window numbers").num_columns(2).show(ui, |ui| {
         let label = ui.label("Level (centre)");
-        ui.add(DragValue::new(&mut center_hu).speed(1.0).suffix(" HU").max_decimals(0)).labelled_by(label.id);
+        ui.add(hu_value(&mut center_hu).speed(1.0).suffix(" HU")).labelled_by(label.id);
         ui.end_row();
         let label = ui.label("Window (width)");
         let range = WindowLevel::MIN_WIDTH_HU..=16384.0;
-        ui.add(DragValue::new(&mut width_hu).speed(2.0).range(range).suffix(" HU").max_decimals(0))
-            .labelled_by(label.id);
+        ui.add(hu_value(&mut width_hu).speed(2.0).range(range).suffix(" HU")).labelled_by(label.id);
         ui.end_row();
     });
     if (center_hu, width_hu) != (window.center_hu(), window.width_hu()) {

@@ -55,14 +55,28 @@ impl ExportDraft {
 pub fn status_from(event: Event) -> ExportStatus {
     match event {
         Event::ExportProgress { done, total } => ExportStatus::Running { done, total },
-        Event::ExportFinished { written, skipped, .. } => {
-            let skipped = if skipped > 0 { format!(", {skipped} were there already") } else { String::new() };
-            ExportStatus::Done(format!("{written} files written{skipped}"))
+        Event::ExportFinished { written, skipped, failed, .. } => {
+            ExportStatus::Done(end_words(written, skipped, &failed))
         }
         Event::ExportFailed(error) => ExportStatus::Failed(error),
         Event::ExportCancelled => ExportStatus::Done("Stopped; finished files stay".to_owned()),
         _ => ExportStatus::Idle,
     }
+}
+
+/// How an export ended: files, and slices that have none, a few by name.
+fn end_words(written: usize, skipped: usize, failed: &[(SliceIndex, String)]) -> String {
+    const MOST_NAMED: usize = 3;
+    let files = if written == 1 { "1 file written".to_owned() } else { format!("{written} files written") };
+    let skipped = (skipped > 0).then(|| format!("{skipped} were there already"));
+    let mut lines = vec![[Some(files), skipped].into_iter().flatten().collect::<Vec<_>>().join(", ")];
+    lines.extend(
+        failed.iter().take(MOST_NAMED).map(|(slice, reason)| format!("⚠ Slice {slice} has no picture: {reason}")),
+    );
+    if failed.len() > MOST_NAMED {
+        lines.push(format!("⚠ {} more slices have no picture", failed.len() - MOST_NAMED));
+    }
+    lines.join("\n")
 }
 
 /// The dialog. Returns what only the window can do.
@@ -163,5 +177,21 @@ fn status_ui(ui: &mut Ui, state: &mut UiState) {
     }
     if is_cancelled {
         state.wish(Command::CancelExport);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_an_export_names_slices_without_a_picture() {
+        assert_eq!(end_words(1, 0, &[]), "1 file written");
+        assert_eq!(end_words(12, 3, &[]), "12 files written, 3 were there already");
+        let failed: Vec<_> = (0..5).map(|slice| (SliceIndex(slice), "no body found".to_owned())).collect();
+        let words = end_words(7, 0, &failed);
+        assert!(
+            words.contains("Slice 1 has no picture: no body found") && words.ends_with("2 more slices have no picture")
+        );
     }
 }

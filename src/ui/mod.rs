@@ -8,6 +8,7 @@
 
 mod about;
 mod app;
+mod body_extent;
 mod choosers;
 mod cine;
 mod closing;

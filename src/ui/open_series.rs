@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::body_extent::BodyExtent;
 use super::hu_histogram::HuHistogram;
 use super::view::SliceSize;
 use crate::engine::{ColorFailure, Command, Event, Travel};
@@ -37,6 +38,8 @@ pub struct OpenSeries {
     ready_colors: usize,
     color_secs: Option<f32>,
     histogram: Option<(SliceIndex, Arc<HuHistogram>)>,
+    body: BodyExtent,
+    shown_body: Option<BodyExtent>,
 }
 
 impl OpenSeries {
@@ -58,6 +61,8 @@ impl OpenSeries {
             ready_colors: 0,
             color_secs: None,
             histogram: None,
+            body: BodyExtent::default(),
+            shown_body: None,
         }
     }
 
@@ -84,7 +89,22 @@ impl OpenSeries {
     /// Size of every slice.
     pub fn slice_size(&self) -> SliceSize {
         let geometry = self.volume.geometry();
-        SliceSize { pixels: [geometry.columns(), geometry.rows()], pixel_size_mm: geometry.pixel_size_mm() }
+        let pixels = [geometry.columns(), geometry.rows()];
+        let fit = self.shown_body.unwrap_or_default().fit(pixels);
+        SliceSize { pixels, pixel_size_mm: geometry.pixel_size_mm(), fit }
+    }
+
+    /// Takes in a slice that was read; the first one decides what fills the panes until all are there.
+    pub fn slice_read(&mut self, slice: SliceIndex) {
+        if let Some(slice) = self.volume.ready_slice(slice) {
+            self.body.add(slice);
+            self.shown_body.get_or_insert(self.body);
+        }
+    }
+
+    /// Fills the panes with the body as far as it is known now.
+    pub fn fit_body(&mut self) {
+        self.shown_body = Some(self.body);
     }
 
     /// Position along the normal in mm, when the file says how its slices lie.

@@ -3,6 +3,7 @@
 use eframe::egui::{self, Color32, DragValue, Rect, RichText, Sense, Ui, Vec2, WidgetInfo};
 
 use super::histogram::HuAxis;
+use super::words;
 use crate::preprocess::HuRange;
 
 /// The narrowest range that handles and numbers leave.
@@ -56,11 +57,15 @@ pub fn range_slider_ui(ui: &mut Ui, range: HuRange, look: RangeLook<'_>) -> Opti
 pub fn range_numbers_ui(ui: &mut Ui, range: HuRange, look: RangeLook<'_>) -> Option<HuRange> {
     let mut changed = None;
     ui.horizontal(|ui| {
-        ui.add_sized(Vec2::new(40.0, 20.0), egui::Label::new(RichText::new(look.name).color(look.color)));
+        let label = egui::Label::new(RichText::new(look.name).color(look.color));
+        ui.allocate_ui_with_layout(Vec2::new(44.0, 24.0), egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            ui.set_min_width(44.0);
+            ui.add(label);
+        });
         for (end, value_hu) in [(End::Low, range.low_hu), (End::High, range.high_hu)] {
             let mut number = value_hu;
             let axis = look.axis.low_hu..=look.axis.high_hu;
-            let response = ui.add(DragValue::new(&mut number).speed(2.0).range(axis).max_decimals(0));
+            let response = ui.add(hu_value(&mut number).speed(2.0).range(axis));
             let which = if end == End::Low { "from" } else { "to" };
             let name = format!("{} {which}, in HU", look.name);
             if response.on_hover_text(&name).accessible_name(name).changed() {
@@ -70,6 +75,14 @@ pub fn range_numbers_ui(ui: &mut Ui, range: HuRange, look: RangeLook<'_>) -> Opt
         }
     });
     changed
+}
+
+/// Whole HU with a real minus sign, to drag or to type.
+pub fn hu_value(value_hu: &mut f32) -> DragValue<'_> {
+    DragValue::new(value_hu)
+        .max_decimals(0)
+        .custom_formatter(|number, _| words::signed(number, 0))
+        .custom_parser(words::number_from_typed)
 }
 
 /// The same range with another end; the ends never meet.

@@ -113,7 +113,7 @@ impl Screen {
         self.wants_identity = false;
     }
 
-    /// Back to the whole slice in each pane.
+    /// Back to the whole body in each pane.
     pub fn forget_view(&mut self) {
         self.view = View::default();
         self.crosshair = None;

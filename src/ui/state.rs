@@ -9,6 +9,7 @@ use super::open_series::OpenSeries;
 use super::screen::Screen;
 use super::settings::Settings;
 use super::training_state::TrainingState;
+use super::view::View;
 use super::window_choice::WindowChoice;
 use crate::engine::{Command, Event, LoadSource, UserError};
 use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
@@ -208,7 +209,7 @@ impl UiState {
             Event::Scanning { files } => self.loading = Loading::Scanning { files },
             Event::SeriesListed { series, warnings } => (self.series, self.scan_warnings) = (series, warnings),
             Event::SeriesOpened { info, volume, start } => self.series_opened(OpenSeries::new(*info, volume, start)),
-            Event::SliceRead(_) => self.loading = Loading::Slices,
+            Event::SliceRead(slice) => self.slice_read(slice),
             Event::LoadingFinished { warnings, elapsed_secs } => self.loading_finished(&warnings, elapsed_secs),
             Event::LoadingFailed(error) => {
                 self.loading = Loading::Idle;
@@ -248,9 +249,20 @@ impl UiState {
         self.open = Some(open);
     }
 
+    fn slice_read(&mut self, slice: SliceIndex) {
+        self.loading = Loading::Slices;
+        if let Some(open) = &mut self.open {
+            open.slice_read(slice);
+        }
+    }
+
     fn loading_finished(&mut self, warnings: &[SeriesWarning], elapsed_secs: f32) {
         self.loading = Loading::Idle;
         if let Some(open) = &mut self.open {
+            // Not under the user's hands.
+            if self.screen.view == View::default() {
+                open.fit_body();
+            }
             open.finish_loading(warnings, elapsed_secs);
             if let Some(listed) = self.series.iter_mut().find(|listed| listed.number == open.info.number) {
                 listed.warnings.clone_from(&open.info.warnings);

@@ -1,11 +1,13 @@
 //! How a slice lies in a pane: zoom and pan, the same for all panes. Square in millimetres, not in samples.
 
+use super::body_extent::PixelBox;
+
 /// Zoom and pan. Plain numbers; screen lengths are in points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct View {
-    /// 1 fits the slice into the pane.
+    /// 1 fits the body into the pane.
     zoom: f64,
-    /// The point of the slice in the middle of the pane, in mm from the slice's middle.
+    /// The point of the slice in the middle of the pane, in mm from the body's middle.
     center_mm: [f64; 2],
 }
 
@@ -22,11 +24,13 @@ pub struct SliceSize {
     pub pixels: [usize; 2],
     /// Width and height of a pixel in mm.
     pub pixel_size_mm: [f64; 2],
+    /// The part that fills the pane at zoom 1: where the body is.
+    pub fit: PixelBox,
 }
 
 impl SliceSize {
-    fn size_mm(&self) -> [f64; 2] {
-        [0, 1].map(|k| self.pixels[k] as f64 * self.pixel_size_mm[k])
+    fn fit_mm(&self) -> [f64; 2] {
+        [0, 1].map(|k| self.fit.size()[k] * self.pixel_size_mm[k])
     }
 }
 
@@ -65,34 +69,36 @@ impl PaneMapping {
 impl View {
     const ZOOM_RANGE: [f64; 2] = [0.25, 40.0];
 
-    /// 1 fits the slice into the pane.
+    /// 1 fits the body into the pane.
     pub fn zoom(&self) -> f64 {
         self.zoom
     }
 
     /// Points on the screen for a millimetre.
     pub fn points_per_mm(&self, slice: &SliceSize, area: &PaneArea) -> f64 {
-        let size_mm = slice.size_mm();
-        let fit = [0, 1].map(|k| (area.size[k] - 2.0 * area.margin[k]).max(16.0) / size_mm[k]);
+        let fit_mm = slice.fit_mm();
+        let fit = [0, 1].map(|k| (area.size[k] - 2.0 * area.margin[k]).max(16.0) / fit_mm[k]);
         fit[0].min(fit[1]) * self.zoom
     }
 
     /// How the slice lies in the pane.
     pub fn mapping(&self, slice: &SliceSize, area: &PaneArea) -> PaneMapping {
         let scale = self.points_per_mm(slice, area);
-        let size_mm = slice.size_mm();
+        let center_px = slice.fit.center();
+        let center_mm = [0, 1].map(|k| center_px[k] * slice.pixel_size_mm[k] + self.center_mm[k]);
         PaneMapping {
             points_per_pixel: slice.pixel_size_mm.map(|mm| mm * scale),
-            corner: [0, 1].map(|k| area.min[k] + area.size[k] / 2.0 - (size_mm[k] / 2.0 + self.center_mm[k]) * scale),
+            corner: [0, 1].map(|k| area.min[k] + area.size[k] / 2.0 - center_mm[k] * scale),
         }
     }
 
     /// Moves the slice by points on the screen, never further than its edge from the pane's middle.
     pub fn pan(&mut self, delta_points: [f64; 2], slice: &SliceSize, area: &PaneArea) {
         let scale = self.points_per_mm(slice, area);
-        let half_mm = slice.size_mm().map(|mm| mm / 2.0);
-        for k in 0..2 {
-            self.center_mm[k] = (self.center_mm[k] - delta_points[k] / scale).clamp(-half_mm[k], half_mm[k]);
+        for (k, center_px) in slice.fit.center().into_iter().enumerate() {
+            let first_mm = -center_px * slice.pixel_size_mm[k];
+            let last_mm = first_mm + slice.pixels[k] as f64 * slice.pixel_size_mm[k];
+            self.center_mm[k] = (self.center_mm[k] - delta_points[k] / scale).clamp(first_mm, last_mm);
         }
     }
 
@@ -126,7 +132,8 @@ pub fn scale_bar_mm(most_mm: f64) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const SLICE: SliceSize = SliceSize { pixels: [512, 256], pixel_size_mm: [0.5, 1.5] };
+    const WHOLE: PixelBox = PixelBox { min: [0.0, 0.0], max: [512.0, 256.0] };
+    const SLICE: SliceSize = SliceSize { pixels: [512, 256], pixel_size_mm: [0.5, 1.5], fit: WHOLE };
     const AREA: PaneArea = PaneArea { min: [100.0, 40.0], size: [400.0, 600.0], margin: [10.0, 30.0] };
 
     #[test]
@@ -138,6 +145,16 @@ mod tests {
         assert!((middle[0] - 300.0).abs() < 1e-9 && (middle[1] - 340.0).abs() < 1e-9, "{middle:?}");
         let corner = mapping.screen_from_slice([0.0, 0.0]);
         assert!(corner[0] >= 110.0 - 1e-9 && corner[1] >= 70.0 - 1e-9, "the margin stays free: {corner:?}");
+    }
+
+    #[test]
+    fn the_body_fills_the_pane_wherever_it_lies_in_the_slice() {
+        let fit = PixelBox { min: [300.0, 40.0], max: [400.0, 80.0] };
+        let mapping = View::default().mapping(&SliceSize { fit, ..SLICE }, &AREA);
+        let middle = mapping.screen_from_slice([350.0, 60.0]);
+        assert!((middle[0] - 300.0).abs() < 1e-9 && (middle[1] - 340.0).abs() < 1e-9, "in the middle: {middle:?}");
+        // 60 mm high and 50 mm wide, so the width of 380 points is what limits it.
+        assert!((mapping.points_per_pixel[0] - 3.8).abs() < 1e-9, "{mapping:?}");
     }
 
     #[test]

@@ -34,6 +34,11 @@ pub fn signed(value: f64, decimals: usize) -> String {
     }
 }
 
+/// A whole number as people type it, with either minus sign.
+pub fn number_from_typed(typed: &str) -> Option<f64> {
+    typed.trim().trim_end_matches("HU").trim().replace('−', "-").parse().ok().filter(|number: &f64| number.is_finite())
+}
+
 /// At most two decimals, none that are zero: `2`, `1.5`, `0.75`.
 pub fn short_number(value: f64) -> String {
     let text = signed(value, 2);
@@ -104,6 +109,10 @@ mod tests {
     fn numbers_are_short_and_have_a_real_minus_sign() {
         assert_eq!([2.0, 1.5, 0.75, -12.0, 100.0].map(short_number), ["2", "1.5", "0.75", "−12", "100"]);
         assert_eq!(signed(-0.04, 1), "0.0", "no minus before nothing");
+        assert_eq!(
+            ["−190", " -30 HU", "1200", "x", "nan"].map(number_from_typed),
+            [Some(-190.0), Some(-30.0), Some(1200.0), None, None]
+        );
         assert_eq!([5.0, 50.0, 0.5].map(length_words), ["5 mm", "5 cm", "0.5 mm"]);
         assert_eq!(place_words([12.4, -40.0, -7.0]), "L 12  A 40  F 7 mm");
         assert_eq!([0.042, 2.345].map(speed_words), ["42 ms per slice", "2.3 s per slice"]);

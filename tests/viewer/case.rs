@@ -89,6 +89,7 @@ impl Case {
         self.apply(Event::SeriesListed { series: vec![info()], warnings: Vec::new() });
         let volume = Arc::new(phantom());
         self.apply(Event::SeriesOpened { info: Box::new(info()), volume, start: SliceIndex(5) });
+        (0..SLICES).for_each(|slice| self.apply(Event::SliceRead(SliceIndex(slice))));
         self.apply(Event::LoadingFinished { warnings: Vec::new(), elapsed_secs: 0.1 });
         for slice in 3..8 {
             self.harness.state_mut().colors.0.insert(slice, Arc::new(color_of(slice)));
