@@ -183,9 +183,9 @@ fn averaged(picture: &Picture, factor: usize) -> Picture {
 mod tests {
     use super::*;
 
-    fn cell(columns: usize, rows: usize, color: [u8; 3]) -> Option<Cell> {
+    fn cell(columns: usize, rows: usize, color: [u8; 3]) -> Cell {
         let picture = Picture::new(columns, rows, color.repeat(columns * rows), None);
-        Some(Cell { picture, note: "RMSE 30.1".to_owned() })
+        Cell { picture, note: "RMSE 30.1".to_owned() }
     }
 
     #[test]
@@ -194,8 +194,8 @@ mod tests {
             title: "val".to_owned(),
             headings: vec!["CT".to_owned(), "truth".to_owned()],
             rows: vec![
-                vec![cell(640, 320, [200, 0, 0]), cell(16, 16, [0, 200, 0])],
-                vec![cell(3, 9, [0, 0, 200]), None],
+                vec![Some(cell(640, 320, [200, 0, 0])), Some(cell(16, 16, [0, 200, 0]))],
+                vec![Some(cell(3, 9, [0, 0, 200])), None],
             ],
             scale: None,
         };
