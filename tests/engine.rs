@@ -23,7 +23,7 @@ use ct2rgb::volume::WindowLevel;
 /// Rows and columns of the made-up CT.
 const SIDE: usize = 48;
 /// Longer than any step of these tests takes, so that a mistake ends in a message and not in a hang.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn phantom(slices: usize) -> Phantom {
     Phantom { columns: SIDE, rows: SIDE, slices, ..Phantom::default() }
@@ -296,5 +296,5 @@ fn a_closed_engine_leaves_no_thread_behind() {
     drop(engine);
     drop(held);
     assert_eq!(Arc::strong_count(&weak), 1, "dropping came to an end");
-    assert!(names_in(out.path()).iter().all(|name| !name.ends_with(".part")), "no half file is left");
+    assert!(names_in(out.path()).iter().all(|name| !name.contains(".part")), "no half file is left");
 }

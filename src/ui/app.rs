@@ -35,6 +35,9 @@ pub struct ViewerApp {
 /// # Panics
 /// Never: a test reads the bundled icon.
 pub fn run(options: LaunchOptions) -> Result<(), UiError> {
+    if !has_display() {
+        return Err(UiError::NoDisplay);
+    }
     let icon = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png"))
         .expect("the bundled icon is a PNG: a test reads it");
     let viewport = egui::ViewportBuilder::default()
@@ -47,6 +50,13 @@ pub fn run(options: LaunchOptions) -> Result<(), UiError> {
     let native = eframe::NativeOptions { viewport, ..Default::default() };
     eframe::run_native("ct2rgb", native, Box::new(|context| Ok(Box::new(ViewerApp::new(context, options)?))))
         .map_err(UiError::from)
+}
+
+/// Whether there is an X11 or Wayland server to talk to; where windows need none, there always is.
+fn has_display() -> bool {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let needs_server = cfg!(all(unix, not(target_vendor = "apple")));
+    !needs_server || ["DISPLAY", "WAYLAND_DISPLAY", "WAYLAND_SOCKET"].iter().any(is_set)
 }
 
 impl ViewerApp {

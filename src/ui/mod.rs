@@ -69,6 +69,9 @@ pub use viewer::Viewer;
 /// Why there is no window.
 #[derive(Debug, thiserror::Error)]
 pub enum UiError {
+    /// Neither X11 nor Wayland: a server, or a shell from afar.
+    #[error("there is no display here to open a window on; `ct2rgb colorize PATH --out DIR` works without one")]
+    NoDisplay,
     /// No display, or no permission to use it.
     #[error("no window can be opened here; `ct2rgb colorize PATH --out DIR` works without one")]
     NoWindow(#[source] eframe::Error),
@@ -84,6 +87,11 @@ impl From<eframe::Error> for UiError {
     fn from(error: eframe::Error) -> Self {
         match error {
             eframe::Error::Wgpu(_) => Self::NoGraphics,
+            // What the window's own start says comes back as it was.
+            eframe::Error::AppCreation(source) => match source.downcast::<Self>() {
+                Ok(own) => *own,
+                Err(other) => Self::NoWindow(eframe::Error::AppCreation(other)),
+            },
             other => Self::NoWindow(other),
         }
     }

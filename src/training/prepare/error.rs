@@ -44,7 +44,7 @@ pub enum PrepareError {
     #[error("no pair is left: {reasons}; rejected.csv names every slice: {path:?}")]
     NoPairs { reasons: String, path: PathBuf },
     /// A file that cannot be written. What is finished stays, and is not done again.
-    #[error("cannot write the pairs; run the command again when there is room, it goes on where it stopped")]
+    #[error("cannot write the pairs; what is finished stays, and the same command goes on from there")]
     Write(#[from] WriteError),
     /// The same for the tables.
     #[error("cannot write {path:?}")]
