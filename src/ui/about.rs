@@ -34,6 +34,7 @@ pub fn about_ui(ctx: &egui::Context, state: &UiState) -> bool {
         .open(&mut is_open)
         .collapsible(false)
         .resizable(false)
+        .default_height(height)
         .anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO)
         .show(ctx, |ui| {
             ui.set_width(460.0_f32.min(ctx.content_rect().width() - 60.0));

@@ -26,17 +26,13 @@ impl PixelBox {
     pub fn center(&self) -> [f64; 2] {
         [0, 1].map(|k| self.min[k].midpoint(self.max[k]))
     }
-
-    /// The smallest rectangle around both.
-    #[must_use]
-    pub fn union(&self, other: &Self) -> Self {
-        Self { min: [0, 1].map(|k| self.min[k].min(other.min[k])), max: [0, 1].map(|k| self.max[k].max(other.max[k])) }
-    }
 }
 
 /// Grows as slices arrive.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct BodyExtent(Option<PixelBox>);
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BodyExtent {
+    of_slices: Vec<PixelBox>,
+}
 
 impl BodyExtent {
     /// Above this is tissue: fat reaches down to about −200 HU, lung and air lie below.
@@ -45,26 +41,48 @@ impl BodyExtent {
     const SAMPLES: usize = 96;
     /// Samples of tissue in a row or column that count; fewer are noise or a sheet's edge.
     const FEWEST: usize = 3;
-    /// Share of the slice's side that is never zoomed in further.
-    const SMALLEST_SHARE: f64 = 0.2;
+    /// Share of the slices that may reach further at each side: shoulders below a head must not make the head small.
+    const REACHING_FURTHER: f64 = 0.2;
 
     /// Takes in a slice.
     pub fn add(&mut self, slice: &CtSlice) {
-        if let Some(found) = extent_of(slice) {
-            self.0 = Some(self.0.map_or(found, |known| known.union(&found)));
-        }
+        self.of_slices.extend(extent_of(slice));
     }
 
-    /// What to fill the panes with in slices of this size; all of them while no body is known.
-    pub fn fit(&self, pixels: [usize; 2]) -> PixelBox {
-        let whole = PixelBox::whole(pixels);
-        let Some(body) = self.0 else { return whole };
+    /// What holds the body on nearly all slices; `None` while no body is known.
+    pub fn typical(&self) -> Option<PixelBox> {
+        let outermost = |side: fn(&PixelBox) -> f64, is_last: bool| {
+            let mut places: Vec<f64> = self.of_slices.iter().map(side).collect();
+            places.sort_by(f64::total_cmp);
+            let further = (places.len() as f64 * Self::REACHING_FURTHER) as usize;
+            places.get(if is_last { places.len().checked_sub(further + 1)? } else { further }).copied()
+        };
+        Some(PixelBox {
+            min: [outermost(|body| body.min[0], false)?, outermost(|body| body.min[1], false)?],
+            max: [outermost(|body| body.max[0], true)?, outermost(|body| body.max[1], true)?],
+        })
+    }
+
+    /// What holds the body on one slice; `None` when there is none.
+    pub fn of_slice(slice: &CtSlice) -> Option<PixelBox> {
+        extent_of(slice)
+    }
+}
+
+impl PixelBox {
+    /// Share of the slice's side that is never zoomed in further.
+    const SMALLEST_SHARE: f64 = 0.2;
+
+    /// What to fill a pane with so that this is seen, in a slice of so many pixels.
+    #[must_use]
+    pub fn to_fit(self, pixels: [usize; 2]) -> Self {
+        let whole = Self::whole(pixels);
         let mut fit = whole;
         for k in 0..2 {
             let least = whole.max[k] * Self::SMALLEST_SHARE;
-            let half = body.size()[k].max(least) / 2.0;
-            fit.min[k] = (body.center()[k] - half).max(0.0);
-            fit.max[k] = (body.center()[k] + half).min(whole.max[k]);
+            let half = self.size()[k].max(least) / 2.0;
+            fit.min[k] = (self.center()[k] - half).max(0.0);
+            fit.max[k] = (self.center()[k] + half).min(whole.max[k]);
         }
         fit
     }
@@ -108,29 +126,40 @@ mod tests {
     }
 
     #[test]
-    fn the_body_is_found_within_a_sample_and_grows_with_the_slices() {
+    fn the_body_is_found_within_a_sample() {
         let mut extent = BodyExtent::default();
         extent.add(&block(512, [100, 150, 300, 350]));
-        let fit = extent.fit([512, 512]);
-        for (found, expected) in fit.min.into_iter().chain(fit.max).zip([100.0, 150.0, 300.0, 350.0]) {
-            assert!((found - expected).abs() <= 5.0, "{fit:?}");
+        let body = extent.typical().unwrap();
+        for (found, expected) in body.min.into_iter().chain(body.max).zip([100.0, 150.0, 300.0, 350.0]) {
+            assert!((found - expected).abs() <= 5.0, "{body:?}");
         }
-        extent.add(&block(512, [200, 100, 400, 300]));
-        let grown = extent.fit([512, 512]);
-        assert!(grown.min[1] <= 100.0 && grown.max[0] >= 400.0 && grown.max[1] >= 345.0, "{grown:?}");
     }
 
     #[test]
-    fn a_few_bright_pixels_are_no_body_and_air_fills_the_panes_whole() {
+    fn a_few_slices_of_shoulders_do_not_make_the_head_small_and_many_do() {
+        let (head, shoulders) = (block(512, [200, 150, 300, 300]), block(512, [20, 200, 500, 330]));
+        let typical = |slices: [(&CtSlice, usize); 2]| {
+            let mut extent = BodyExtent::default();
+            for (slice, count) in slices {
+                (0..count).for_each(|_| extent.add(slice));
+            }
+            extent.typical().unwrap().size()[0]
+        };
+        assert!(typical([(&head, 90), (&shoulders, 10)]) < 120.0, "a tenth");
+        assert!(typical([(&head, 70), (&shoulders, 30)]) > 460.0, "a third");
+        assert!(typical([(&head, 1), (&shoulders, 1)]) > 460.0, "one of two");
+    }
+
+    #[test]
+    fn a_few_bright_pixels_are_no_body() {
         let mut extent = BodyExtent::default();
         extent.add(&block(64, [60, 60, 62, 62]));
-        assert_eq!(extent.fit([64, 64]), PixelBox::whole([64, 64]));
+        assert_eq!(extent.typical(), None);
     }
 
     #[test]
     fn a_small_thing_is_not_blown_up_without_end() {
-        let mut extent = BodyExtent::default();
-        extent.add(&block(100, [50, 50, 56, 56]));
-        assert!(extent.fit([100, 100]).size().iter().all(|&side| side >= 20.0));
+        let body = BodyExtent::of_slice(&block(100, [50, 50, 56, 56])).unwrap();
+        assert!(body.to_fit([100, 100]).size().iter().all(|&side| side >= 20.0));
     }
 }

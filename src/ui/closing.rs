@@ -28,8 +28,10 @@ pub fn guard_close(ctx: &Context, state: &mut UiState) {
 
 /// The question.
 pub fn closing_ui(ctx: &Context, state: &mut UiState) {
-    if state.training.closing != Closing::Asking {
-        return;
+    match state.training.closing {
+        Closing::No => return,
+        Closing::WhenEnded => return saving_ui(ctx),
+        Closing::Asking => {}
     }
     let mut answer = None;
     egui::Window::new("A training run is on")
@@ -59,4 +61,18 @@ pub fn closing_ui(ctx: &Context, state: &mut UiState) {
         let stop = state.training.control(TrainingControl::Stop);
         state.wish(stop);
     }
+}
+
+/// The run is being saved; the window closes by itself.
+fn saving_ui(ctx: &Context) {
+    egui::Window::new("Closing")
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO)
+        .show(ctx, |ui| {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Saving the training run…");
+            });
+        });
 }

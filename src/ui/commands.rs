@@ -146,7 +146,7 @@ pub const COMMANDS: [Entry; 48] = {
         entry(C::ResetEdges, Window, "Reset edges", "The ranges of fat and bone that the colours were trained with"),
         entry(C::OnePane, View, "One pane", "Show the active pane alone, or all again"),
         entry(C::Grid, View, "Three panes", "CT, edges and colour side by side"),
-        entry(C::ResetView, View, "Reset view", "The whole body in each pane"),
+        entry(C::ResetView, View, "Reset view", "All of the body on this slice in each pane"),
         entry(C::ZoomIn, View, "Zoom in", "Larger, in all panes"),
         entry(C::ZoomOut, View, "Zoom out", "Smaller, in all panes"),
         entry(C::Pan(Left), View, "Move picture left", "In all panes"),
@@ -262,7 +262,7 @@ impl UiState {
             UiCommand::Grid => screen.full_pane = None,
             UiCommand::ResetView => {
                 screen.forget_view();
-                self.open.iter_mut().for_each(OpenSeries::fit_body);
+                self.open.iter_mut().for_each(OpenSeries::fit_slice);
             }
             UiCommand::ZoomIn => screen.view.zoom_by(Self::ZOOM_STEP),
             UiCommand::ZoomOut => screen.view.zoom_by(1.0 / Self::ZOOM_STEP),

@@ -25,6 +25,7 @@ pub fn key_sheet_ui(ctx: &egui::Context) -> bool {
         .open(&mut is_open)
         .collapsible(false)
         .resizable(false)
+        .default_height(height)
         .anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO)
         .show(ctx, |ui| {
             ScrollArea::vertical().max_height(height).show(ui, |ui| {

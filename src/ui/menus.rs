@@ -7,11 +7,8 @@ use super::icons::{self, Icon};
 use super::settings::Scale;
 use super::state::{GeneratorStatus, UiState};
 use super::tips;
-use crate::engine::{Command, LoadSource};
+use crate::engine::{Command, LoadSource, SAMPLES};
 use crate::model::{DeviceChoice, WeightsSource};
-
-/// What the bundled samples are called, in their order.
-pub const SAMPLES: [&str; 2] = ["Chest and upper abdomen", "Abdomen and pelvis"];
 
 /// Files, folders, samples, recent ones.
 pub fn open_menu_ui(ui: &mut Ui, state: &mut UiState) -> Option<UiCommand> {
@@ -22,8 +19,8 @@ pub fn open_menu_ui(ui: &mut Ui, state: &mut UiState) -> Option<UiCommand> {
         }
         ui.separator();
         ui.label(RichText::new("Samples").small());
-        for (index, name) in SAMPLES.iter().enumerate() {
-            if ui.button(*name).clicked() {
+        for (index, sample) in SAMPLES.iter().enumerate() {
+            if ui.button(sample.title).clicked() {
                 state.open_source(LoadSource::Sample(index));
                 ui.close();
             }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::body_extent::BodyExtent;
+use super::body_extent::{BodyExtent, PixelBox};
 use super::hu_histogram::HuHistogram;
 use super::view::SliceSize;
 use crate::engine::{ColorFailure, Command, Event, Travel};
@@ -39,7 +39,7 @@ pub struct OpenSeries {
     color_secs: Option<f32>,
     histogram: Option<(SliceIndex, Arc<HuHistogram>)>,
     body: BodyExtent,
-    shown_body: Option<BodyExtent>,
+    shown_body: Option<PixelBox>,
 }
 
 impl OpenSeries {
@@ -90,7 +90,7 @@ impl OpenSeries {
     pub fn slice_size(&self) -> SliceSize {
         let geometry = self.volume.geometry();
         let pixels = [geometry.columns(), geometry.rows()];
-        let fit = self.shown_body.unwrap_or_default().fit(pixels);
+        let fit = self.shown_body.map_or_else(|| PixelBox::whole(pixels), |body| body.to_fit(pixels));
         SliceSize { pixels, pixel_size_mm: geometry.pixel_size_mm(), fit }
     }
 
@@ -98,13 +98,18 @@ impl OpenSeries {
     pub fn slice_read(&mut self, slice: SliceIndex) {
         if let Some(slice) = self.volume.ready_slice(slice) {
             self.body.add(slice);
-            self.shown_body.get_or_insert(self.body);
+            self.shown_body = self.shown_body.or_else(|| self.body.typical());
         }
     }
 
-    /// Fills the panes with the body as far as it is known now.
+    /// Fills the panes with the body as it is on nearly all slices.
     pub fn fit_body(&mut self) {
-        self.shown_body = Some(self.body);
+        self.shown_body = self.body.typical();
+    }
+
+    /// Fills the panes with the body as it is on the slice on screen.
+    pub fn fit_slice(&mut self) {
+        self.shown_body = self.ready_slice().and_then(BodyExtent::of_slice);
     }
 
     /// Position along the normal in mm, when the file says how its slices lie.

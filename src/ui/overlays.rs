@@ -79,6 +79,10 @@ impl Writer<'_> {
         rect
     }
 
+    fn width_of(&self, text: &str, points: f32) -> f32 {
+        self.painter.layout_no_wrap(text.to_owned(), theme::font(points), self.colors.label).size().x
+    }
+
     /// The same, on as many lines as the pane's width needs. Returns where the next text may begin.
     fn write_wrapped(&self, at: Pos2, text: &str, (points, color): (f32, Color32)) -> Pos2 {
         let width = self.inner().right() - at.x;
@@ -138,12 +142,17 @@ fn probe(writer: &Writer<'_>, state: &UiState, open: &OpenSeries) {
     };
     let inner = writer.inner();
     let style = (writer.facts.label_points, writer.colors.label);
-    writer.write(inner.right_bottom(), Align2::RIGHT_BOTTOM, &words::probe_words(value_hu), style);
+    let text = words::probe_words(value_hu);
+    // On a narrow pane it would lie on the letter in the middle: then it stands above it.
+    let room = inner.width() / 2.0 - writer.facts.label_points;
+    let lift = if writer.width_of(&text, style.0) > room { writer.line_points() } else { 0.0 };
+    let corner = inner.right_bottom() - Vec2::new(0.0, lift);
+    writer.write(corner, Align2::RIGHT_BOTTOM, &text, style);
     let geometry = open.volume.geometry();
     if geometry.is_orientation_known() && geometry.is_spacing_known() {
         let [column, row] = crosshair.place_px.map(|px| px - 0.5);
         let point_in_patient_mm = geometry.patient_from_pixel(open.slice(), column, row);
-        let above = inner.right_bottom() - Vec2::new(0.0, writer.line_points());
+        let above = corner - Vec2::new(0.0, writer.line_points());
         let style = (writer.facts.label_points * 0.86, writer.colors.label);
         writer.write(above, Align2::RIGHT_BOTTOM, &words::place_words(point_in_patient_mm), style);
     }

@@ -6,6 +6,9 @@ use super::commands::{COMMANDS, Entry, UiCommand};
 use super::keys;
 use super::theme;
 
+/// Of the list.
+const WIDTH_POINTS: f32 = 380.0;
+
 /// What is typed and which line is chosen.
 #[derive(Clone, Debug, Default)]
 pub struct Palette {
@@ -47,11 +50,12 @@ pub fn palette_ui(ctx: &egui::Context, palette: &mut Palette) -> Option<UiComman
         .title_bar(false)
         .resizable(false)
         .anchor(Align2::CENTER_TOP, egui::vec2(0.0, theme::TOP_BAR_POINTS + 24.0))
-        .fixed_size(egui::vec2(380.0, 300.0));
+        .default_size(egui::vec2(WIDTH_POINTS, 320.0));
     window.show(ctx, |ui| palette_lines_ui(ui, palette)).and_then(|shown| shown.inner?)
 }
 
 fn palette_lines_ui(ui: &mut Ui, palette: &mut Palette) -> Option<UiCommand> {
+    ui.set_width(WIDTH_POINTS);
     // Taken before the text field sees them.
     let (up, down, enter) = ui.input_mut(|input| {
         (
@@ -72,7 +76,7 @@ fn palette_lines_ui(ui: &mut Ui, palette: &mut Palette) -> Option<UiCommand> {
     let found = matching(&palette.query);
     palette.chosen = (palette.chosen + down).saturating_sub(up).min(found.len().saturating_sub(1));
     let mut command = None;
-    ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
+    ScrollArea::vertical().auto_shrink([false, true]).show(ui, |ui| {
         for (index, entry) in found.iter().enumerate() {
             let is_chosen = index == palette.chosen;
             let mut button = Button::selectable(is_chosen, entry.name).min_size(egui::vec2(ui.available_width(), 0.0));

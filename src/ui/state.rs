@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::training_state::TrainingState;
 use super::view::View;
 use super::window_choice::WindowChoice;
-use crate::engine::{Command, Event, LoadSource, UserError};
+use crate::engine::{Command, Event, LoadSource, SAMPLES, Sample, UserError};
 use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
 use crate::preprocess::{EdgeRanges, Recipe};
 use crate::units::SliceIndex;
@@ -207,8 +207,15 @@ impl UiState {
     pub fn apply(&mut self, event: Event) {
         match event {
             Event::Scanning { files } => self.loading = Loading::Scanning { files },
-            Event::SeriesListed { series, warnings } => (self.series, self.scan_warnings) = (series, warnings),
-            Event::SeriesOpened { info, volume, start } => self.series_opened(OpenSeries::new(*info, volume, start)),
+            Event::SeriesListed { series, warnings } => {
+                (self.series, self.scan_warnings) = (series, warnings);
+                let sample = self.sample();
+                self.series.iter_mut().for_each(|info| name_sample(info, sample));
+            }
+            Event::SeriesOpened { mut info, volume, start } => {
+                name_sample(&mut info, self.sample());
+                self.series_opened(OpenSeries::new(*info, volume, start));
+            }
             Event::SliceRead(slice) => self.slice_read(slice),
             Event::LoadingFinished { warnings, elapsed_secs } => self.loading_finished(&warnings, elapsed_secs),
             Event::LoadingFailed(error) => {
@@ -233,8 +240,16 @@ impl UiState {
         }
     }
 
+    /// The bundled sample that is open or being opened.
+    fn sample(&self) -> Option<&'static Sample> {
+        match self.source {
+            Some(LoadSource::Sample(index)) => SAMPLES.get(index),
+            _ => None,
+        }
+    }
+
     fn series_opened(&mut self, mut open: OpenSeries) {
-        open.is_sample = matches!(self.source, Some(LoadSource::Sample(_)));
+        open.is_sample = self.sample().is_some();
         if let (Some(LoadSource::Path(path)), true) = (&self.source, self.settings.remembers_recent) {
             self.settings.remember(path.clone());
         }
@@ -298,6 +313,13 @@ impl UiState {
             self.wish(Command::UseEdgesForColor(wanted));
         }
         self.edges = choice;
+    }
+}
+
+/// A sample is called what it shows, not what its file is called.
+fn name_sample(info: &mut SeriesInfo, sample: Option<&Sample>) {
+    if let Some(sample) = sample {
+        sample.title.clone_into(&mut info.description);
     }
 }
 

@@ -171,3 +171,15 @@ fn paths_are_remembered_only_when_the_user_agreed() {
     state.apply(Event::SeriesOpened { info: Box::new(info(1, Vec::new())), volume: volume(), start });
     assert_eq!(state.settings.recent, [std::path::PathBuf::from("series")]);
 }
+
+#[test]
+fn a_sample_is_called_what_it_shows() {
+    let mut state = UiState::new(Settings::default());
+    state.open_source(LoadSource::Sample(1));
+    state.apply(Event::SeriesListed { series: vec![info(1, Vec::new())], warnings: Vec::new() });
+    let start = SliceIndex(0);
+    state.apply(Event::SeriesOpened { info: Box::new(info(1, Vec::new())), volume: volume(), start });
+    let open = state.open.as_ref().unwrap();
+    assert_eq!([&open.info.description, &state.series[0].description], [SAMPLES[1].title; 2]);
+    assert!(open.is_sample && open.title().starts_with(SAMPLES[1].title));
+}

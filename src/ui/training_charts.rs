@@ -61,13 +61,29 @@ pub fn losses_ui(ui: &mut Ui, losses: &LossHistory) {
     let used: Vec<usize> = (0..LOSS_NAMES.len()).filter(|&index| is_used(index)).collect();
     let named: Vec<_> = used.iter().map(|&index| (LOSS_NAMES[index], colors[index])).collect();
     legend_ui(ui, &named);
-    plot(ui, "losses").include_y(0.0).show(ui, |plot| {
+    let top = highest_after_the_start(points);
+    plot(ui, "losses").show(ui, |plot| {
+        plot.set_plot_bounds_y(0.0..=f64::from(top) * 1.05);
         for index in used {
             let value = |point: &LossPoint| [point.step as f64, f64::from(point.losses[index])];
             let curve: PlotPoints<'_> = points.iter().map(value).collect();
             plot.line(Line::new(LOSS_NAMES[index], curve).color(colors[index]).width(1.5));
         }
     });
+}
+
+/// The first tenth of a run may shoot up, and would press all the rest down to the axis.
+fn highest_after_the_start(points: &[LossPoint]) -> f32 {
+    let settled = &points[points.len() / 10..];
+    settled.iter().flat_map(|point| point.losses).fold(0.01, f32::max)
+}
+
+/// Some room around the values, also when there is one alone.
+fn roomy_bounds(values: impl Iterator<Item = f64> + Clone) -> std::ops::RangeInclusive<f64> {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    let room = ((high - low) * 0.15).max(high.abs() * 0.05).max(1e-6);
+    (low - room)..=(high + room)
 }
 
 /// Measurements on the held-out slices.
@@ -81,7 +97,11 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
     let (metric, all) = (training.metric, &training.metrics);
     let color = theme::colors(ui.ctx()).curves[0];
     let points: Vec<[f64; 2]> = all.iter().map(|metrics| [metrics.step as f64, metric.of(metrics)]).collect();
+    let bounds = roomy_bounds(points.iter().map(|point| point[1]));
+    let last_step = points.last().map_or(1.0, |point| point[0]).max(1.0);
     plot(ui, "metrics").height(120.0).show(ui, |plot| {
+        plot.set_plot_bounds_y(bounds);
+        plot.set_plot_bounds_x((-0.03 * last_step)..=(1.03 * last_step));
         plot.line(Line::new(metric.name(), points.clone()).color(color).width(1.5));
         plot.points(Points::new(metric.name(), points).color(color).radius(2.5));
     });
@@ -101,4 +121,24 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
             ui.end_row();
         }
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wild_start_does_not_flatten_the_curves() {
+        let points: Vec<LossPoint> =
+            (0..100).map(|step| LossPoint { step, losses: [if step < 5 { 20.0 } else { 0.5 }; 5] }).collect();
+        assert!((highest_after_the_start(&points) - 0.5).abs() < 1e-6);
+        assert!((highest_after_the_start(&points[..1]) - 20.0).abs() < 1e-6, "all that there is");
+    }
+
+    #[test]
+    fn a_single_measurement_lies_in_the_middle() {
+        let bounds = roomy_bounds([0.16].into_iter());
+        assert!((bounds.start().midpoint(*bounds.end()) - 0.16).abs() < 1e-9 && bounds.start() < bounds.end());
+        assert!(roomy_bounds([0.2, 0.1].into_iter()).contains(&0.2));
+    }
 }

@@ -75,13 +75,14 @@ pub fn pace_words(secs: f32) -> String {
     if secs < 1.0 { format!("{:.0} ms per step", secs * 1000.0) } else { format!("{secs:.1} s per step") }
 }
 
-/// A time to wait, in the unit that one plans with: `45 s`, `12 min`, `2 h 5 min`.
+/// A time to wait, in the unit that one plans with: `45 s`, `12 min`, `2 h 5 min`, `3 days 12 h`.
 pub fn duration_words(secs: f32) -> String {
     let minutes = (secs / 60.0).round() as u64;
     match minutes {
         _ if secs < 90.0 => format!("{:.0} s", secs.max(0.0)),
         0..90 => format!("{minutes} min"),
-        _ => format!("{} h {} min", minutes / 60, minutes % 60),
+        90..2880 => format!("{} h {} min", minutes / 60, minutes % 60),
+        _ => format!("{} days {} h", minutes / 1440, minutes % 1440 / 60),
     }
 }
 
@@ -117,7 +118,8 @@ mod tests {
         assert_eq!(place_words([12.4, -40.0, -7.0]), "L 12  A 40  F 7 mm");
         assert_eq!([0.042, 2.345].map(speed_words), ["42 ms per slice", "2.3 s per slice"]);
         assert_eq!([0.85, 1.3].map(pace_words), ["850 ms per step", "1.3 s per step"]);
-        assert_eq!([45.0, 720.0, 7500.0].map(duration_words), ["45 s", "12 min", "2 h 5 min"]);
+        let durations = [45.0, 720.0, 7500.0, 303_000.0].map(duration_words);
+        assert_eq!(durations, ["45 s", "12 min", "2 h 5 min", "3 days 12 h"]);
         assert_eq!([7, 999, 1000, 1_234_567].map(grouped), ["7", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]);
     }
 }
