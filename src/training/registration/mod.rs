@@ -380,7 +380,7 @@ mod tests {
             for corner in [[-115.0, -77.0], [125.0, 83.0]] {
                 let (is, should) = (found.on_photo_mm(corner), Placement { scale, shift_mm }.on_photo_mm(corner));
                 let off_mm = (is[0] - should[0]).hypot(is[1] - should[1]);
-                // The last word is the inside's, which reaches half as far as these corners: 1.04 mm at most, 2 mm are asked for.
+                // The inside has the last word, and reaches half as far as these corners: 1.04 mm at most.
                 assert!(off_mm < 1.5, "{off_mm} mm off at {corner:?}: {found:?} for {scale}, {shift_mm:?}");
             }
         }
