@@ -130,6 +130,8 @@ fn main() -> anyhow::Result<()> {
         let state = &window.viewer.state;
         (state.open.as_ref().map(OpenSeries::slice), state.window.window, state.edges.ranges)
     };
+    let colored = |window: &Window| window.viewer.state.open.as_ref().map_or(0, OpenSeries::ready_colors);
+    let colored_before = colored(&window);
     let before = moving(&window);
     let mut times: Vec<Duration> = drags.iter().flat_map(|(button, points)| window.drag(*button, points)).collect();
     let after = moving(&window);
@@ -140,9 +142,10 @@ fn main() -> anyhow::Result<()> {
     let (median, p95, most) = (at(0.5), at(0.95), at(1.0));
     writeln!(
         std::io::stdout(),
-        "window thread, {FRAMES} frames at {} × {}: median {median:.2} ms, p95 {p95:.2} ms, longest {most:.2} ms",
+        "window thread, {FRAMES} frames at {} × {}: median {median:.2} ms, p95 {p95:.2} ms, longest {most:.2} ms; {} slices coloured meanwhile",
         SIZE.x,
-        SIZE.y
+        SIZE.y,
+        colored(&window) - colored_before
     )?;
     Ok(())
 }

@@ -120,9 +120,10 @@ fn content_at(pixel: vec2<i32>) -> vec4<f32> {
     return vec4<f32>(color_at(pixel), hu_at(pixel));
 }
 
-// The same at any place: the nearest pixel, or between four.
+// The same at any place: the nearest pixel, or between four. Several samples of one pixel of the screen are averaged
+// anyway: there the nearest will do, at a quarter of the reads.
 fn content_near(place_px: vec2<f32>) -> vec4<f32> {
-    if pane.is_smooth == 0u {
+    if pane.is_smooth == 0u || pane.taps > 1u {
         return content_at(vec2<i32>(floor(place_px)));
     }
     let corner = floor(place_px - 0.5);

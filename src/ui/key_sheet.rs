@@ -1,9 +1,15 @@
 //! The `?` sheet: all keys and what the mouse does.
 
-use eframe::egui::{self, Align2, Grid, RichText, ScrollArea, Ui};
+use eframe::egui::{self, Align2, Grid, RichText, ScrollArea, Ui, Vec2};
 
 use super::commands::Group;
 use super::keys;
+
+/// From this width of the window, two columns.
+const WIDE_POINTS: f32 = 780.0;
+/// Height of a line, and what is between lines and columns, in points: all keys fit on a laptop's screen.
+const ROW_POINTS: f32 = 16.0;
+const SPACING: Vec2 = Vec2::new(8.0, 2.0);
 
 /// What the mouse does.
 const MOUSE: [(&str, &str); 8] = [
@@ -29,7 +35,10 @@ pub fn key_sheet_ui(ctx: &egui::Context) -> bool {
         .anchor(Align2::CENTER_CENTER, egui::Vec2::ZERO)
         .show(ctx, |ui| {
             ScrollArea::vertical().max_height(height).show(ui, |ui| {
-                let is_wide = ui.ctx().content_rect().width() > 760.0;
+                let is_wide = ui.ctx().content_rect().width() > WIDE_POINTS;
+                if is_wide {
+                    ui.set_min_width(WIDE_POINTS - 40.0);
+                }
                 if is_wide {
                     ui.horizontal_top(|ui| {
                         ui.vertical(|ui| {
@@ -57,9 +66,10 @@ pub fn key_sheet_ui(ctx: &egui::Context) -> bool {
 
 fn group_ui(ui: &mut Ui, group: Group) {
     ui.label(RichText::new(group.name()).strong());
-    Grid::new(("keys", group.name())).num_columns(2).min_col_width(96.0).show(ui, |ui| {
+    let grid = Grid::new(("keys", group.name())).num_columns(2).min_col_width(96.0);
+    grid.min_row_height(ROW_POINTS).spacing(SPACING).show(ui, |ui| {
         for (entry, keys) in keys::with_keys().filter(|(entry, keys)| entry.group == group && !keys.is_empty()) {
-            let keys: Vec<String> = keys.iter().map(|key| ui.ctx().format_shortcut(key)).collect();
+            let keys: Vec<String> = keys.iter().map(|key| keys::shortcut_text(ui.ctx(), *key)).collect();
             ui.label(RichText::new(keys.join(", ")).monospace());
             ui.label(entry.name).on_hover_text(entry.help);
             ui.end_row();
@@ -70,7 +80,7 @@ fn group_ui(ui: &mut Ui, group: Group) {
 
 fn mouse_ui(ui: &mut Ui) {
     ui.label(RichText::new("Mouse").strong());
-    Grid::new("mouse").num_columns(2).show(ui, |ui| {
+    Grid::new("mouse").num_columns(2).min_row_height(ROW_POINTS).spacing(SPACING).show(ui, |ui| {
         for (gesture, effect) in MOUSE {
             ui.label(RichText::new(gesture).monospace());
             ui.label(effect);

@@ -1,6 +1,6 @@
 //! Which keys run which command. Keys never leak into text fields, and controls with focus keep their own keys.
 
-use eframe::egui::{Context, EventFilter, Id, InputState, Key, KeyboardShortcut, Modifiers, Ui};
+use eframe::egui::{Context, EventFilter, Id, InputState, Key, KeyboardShortcut, Modifiers, Popup, Ui};
 
 use super::commands::{COMMANDS, Direction, UiCommand};
 use super::pane_uniforms::PaneKind;
@@ -85,7 +85,24 @@ pub fn keys_of(command: UiCommand) -> &'static [KeyboardShortcut] {
 
 /// The key that menus and tooltips show, as this system writes it.
 pub fn key_text(ctx: &Context, command: UiCommand) -> Option<String> {
-    keys_of(command).first().map(|key| ctx.format_shortcut(key))
+    keys_of(command).first().map(|key| shortcut_text(ctx, *key))
+}
+
+/// A key as it is printed on keyboards: `Ctrl+O`, `Shift+←`, `?`.
+pub fn shortcut_text(ctx: &Context, key: KeyboardShortcut) -> String {
+    let symbol = match key.logical_key {
+        Key::ArrowUp => "↑",
+        Key::ArrowDown => "↓",
+        Key::ArrowLeft => "←",
+        Key::ArrowRight => "→",
+        Key::Questionmark => "?",
+        Key::Plus => "+",
+        Key::Equals => "=",
+        Key::Minus => "−",
+        other => other.name(),
+    };
+    let modifiers = ctx.format_modifiers(key.modifiers);
+    if modifiers.is_empty() { symbol.to_owned() } else { format!("{modifiers}+{symbol}") }
 }
 
 /// Where a pane takes its focus.
@@ -110,8 +127,11 @@ pub fn pressed(ctx: &Context) -> Vec<UiCommand> {
     let is_on_control = ctx
         .memory(eframe::egui::Memory::focused)
         .is_some_and(|focused| focused != scrubber_id() && PaneKind::ALL.iter().all(|&pane| focused != pane_id(pane)));
+    let is_menu_open = Popup::is_any_open(ctx);
     let is_taken = |key: KeyboardShortcut| {
-        (is_typing && key.conflicts_with_text_editing()) || (is_on_control && belongs_to_control(key))
+        (is_menu_open && key.logical_key == Key::Escape)
+            || (is_typing && key.conflicts_with_text_editing())
+            || (is_on_control && belongs_to_control(key))
     };
     ctx.input_mut(|input| {
         let mut commands = Vec::new();
