@@ -13,7 +13,7 @@ use crate::volume::{CtVolume, SeriesInfo, SeriesWarning, WindowLevel};
 /// Where a series comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoadSource {
-    /// The bundled sample, by its number from 0 (chest, abdomen).
+    /// The bundled sample, by its number from 0.
     Sample(usize),
     /// A file, folder, DICOMDIR or ZIP.
     Path(PathBuf),

@@ -110,6 +110,11 @@ impl eframe::App for ViewerApp {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.viewer.ui(ui, &self.engine);
         self.send_wishes();
+        // One frame more: text size and theme take effect in the next, and some software rasterisers show a picture only
+        // when the one after it is there.
+        if ui.input(|input| !input.events.is_empty()) {
+            ui.ctx().request_repaint();
+        }
     }
 
     fn save(&mut self, storage: &mut dyn eframe::Storage) {

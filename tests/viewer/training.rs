@@ -200,7 +200,7 @@ fn closing_while_a_run_is_on_asks_first_and_closes_when_it_is_saved() {
     assert!(case.harness.query_by_label("Stop and save").is_none() && case.wishes().is_empty());
     ask_to_close(&mut case);
     case.settle();
-    case.click("Stop and save");
+    case.click_and_go_on("Stop and save");
     assert!(matches!(case.wishes()[..], [Command::ControlTraining(TrainingControl::Stop)]));
     let weights = "run/generator.safetensors".into();
     case.apply(Event::Training(TrainingEvent::Ended { step: 10, is_complete: false, weights }));
