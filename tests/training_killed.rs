@@ -81,5 +81,6 @@ fn ctrl_c_saves_and_ends() {
         (reader.read_line(&mut line).unwrap() > 0).then_some(line)
     });
     let rest: String = rest.collect();
-    assert!(child.wait().unwrap().success() && rest.contains("stopped"), "{rest}");
+    assert_eq!(child.wait().unwrap().code(), Some(130), "as a shell reports it: {rest}");
+    assert!(rest.contains("stopped") && rest.contains("--resume"), "{rest}");
 }

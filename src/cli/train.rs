@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde_json::json;
 
+use super::failure::Interrupted;
 use super::interrupt;
 use crate::engine::training_run::{TrainingHooks, run as run_training};
 use crate::engine::{TrainingControl, TrainingEvent, TrainingRequest, TrainingStart};
@@ -79,8 +80,11 @@ pub fn run(args: TrainArgs) -> anyhow::Result<()> {
         cancel: &cancel,
         spares_a_core: false,
     };
-    run_training(&request, &hooks).context("the training ended early")?;
-    Ok(())
+    let outcome = run_training(&request, &hooks).context("the training ended early")?;
+    if outcome.is_complete {
+        return Ok(());
+    }
+    Err(Interrupted(format!("the run is saved at step {}; go on with --resume", outcome.step)).into())
 }
 
 fn config(args: &TrainArgs) -> anyhow::Result<TrainConfig> {
@@ -174,7 +178,7 @@ fn text_of(event: &TrainingEvent) -> Option<String> {
             format!("not saved, training goes on: {}: {}", error.message, error.details.join(": "))
         }
         TrainingEvent::Ended { step, is_complete, weights } => {
-            let how = if *is_complete { "complete" } else { "stopped; go on with --resume" };
+            let how = if *is_complete { "complete" } else { "stopped" };
             format!("{how} at step {step}: {}", weights.display())
         }
         _ => return None,

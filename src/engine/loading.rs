@@ -93,6 +93,8 @@ pub(super) fn read_loop(shared: &Shared) {
         shared.announce();
         let event = match outcome {
             Ok(Ok(warnings)) => finished(warnings, started),
+            // Another series takes its place: nobody asked to stop.
+            Ok(Err(LoadError::Cancelled)) if shared.lock().read_job.is_some() => continue,
             Ok(Err(LoadError::Cancelled)) => Event::LoadingCancelled,
             // The series is open: what was read stays, and the reason is told.
             Ok(Err(error)) => Event::LoadingFailed(UserError::from(&error)),

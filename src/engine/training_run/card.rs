@@ -2,16 +2,19 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::engine::training_messages::{HeldOutMetrics, TrainingStart};
+use crate::engine::training_messages::HeldOutMetrics;
 use crate::model::WeightsCard;
 use crate::training::{Adversarial, Dataset, Perceptual, TrainConfig};
 
-/// The card of a run's generator, before it is measured.
-pub(super) fn of_run(config: &TrainConfig, start: &TrainingStart, slices: &str, dataset: &Dataset) -> WeightsCard {
-    let from = match start {
-        TrainingStart::Weights(_) => ", fine-tuned from other weights",
-        TrainingStart::Nothing | TrainingStart::Checkpoint => "",
-    };
+/// The card of a run's generator, before it is measured. `start`: of the weights that it began with.
+pub(super) fn of_run(
+    config: &TrainConfig,
+    start: Option<&WeightsCard>,
+    slices: &str,
+    dataset: &Dataset,
+) -> WeightsCard {
+    let from =
+        start.map_or_else(String::new, |card| format!(", fine-tuned from {} ({})", card.name, card.short_hash()));
     let words = if config.data.is_empty() { String::new() } else { format!("{}: ", config.data) };
     WeightsCard {
         name: config.name.clone(),

@@ -8,7 +8,7 @@ use super::held_out::HeldOut;
 use super::pace::Pace;
 use super::{Run, TrainingHooks, card, first_batch};
 use crate::engine::training_messages::{TrainingEvent, TrainingRequest, TrainingStart};
-use crate::model::{GeneratorWeights, ModelError, OpenDevice, WeightsSource};
+use crate::model::{GeneratorWeights, ModelError, OpenDevice, WeightsCard, WeightsSource};
 use crate::training::{
     Dataset, PairRow, PairTable, Sampler, TrainConfig, Trainer, TrainingError, checkpoint, count_by_set,
     read_pair_slices,
@@ -35,10 +35,17 @@ pub(super) fn prepare<'a>(request: &TrainingRequest, hooks: &'a TrainingHooks<'a
     }
     folder.open_tables(trainer.step_count(), true)?;
     let (ahead, next_batch) = first_batch(&sampler, &dataset);
+    let mut card =
+        card::of_run(config, start.as_ref().map(|start| &start.card), &count_by_set(&training_rows), &dataset);
+    let best = is_resumed.then(|| best_card(&folder)).flatten();
+    if let Some(best) = &best {
+        // It knows what the run started from.
+        card.data.clone_from(&best.data);
+    }
     Ok(Run {
         hooks,
-        card: card::of_run(config, &request.start, &count_by_set(&training_rows), &dataset),
-        best: is_resumed.then(|| best_score(&folder)).flatten(),
+        card,
+        best: best.as_ref().and_then(card::score_of_card),
         folder,
         dataset,
         held_out,
@@ -123,8 +130,7 @@ fn read_pictures(
     Ok((dataset, held_out))
 }
 
-/// The best score of the run so far, when it is taken up again.
-fn best_score(folder: &RunFolder) -> Option<f64> {
-    let best = GeneratorWeights::read(&WeightsSource::File(folder.best())).ok()?;
-    card::score_of_card(&best.card)
+/// The card of the run's best generator so far, when it is taken up again.
+fn best_card(folder: &RunFolder) -> Option<WeightsCard> {
+    Some(GeneratorWeights::read(&WeightsSource::File(folder.best())).ok()?.card)
 }
