@@ -32,7 +32,7 @@ impl Window {
         let ctx = Context::default();
         install_theme(&ctx);
         let options = EngineOptions { has_window: true, ..EngineOptions::default() };
-        let engine = Engine::start(&options, Arc::new(|| {}))?;
+        let engine = Engine::start(&options, Arc::new(|_| {}))?;
         let mut viewer = Viewer::new(Settings::default());
         viewer.state.screen.is_controls_drawer_open = Some(true);
         viewer.state.open_source(LoadSource::Sample(0));

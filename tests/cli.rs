@@ -286,7 +286,7 @@ fn who_is_on_the_pictures_is_shown_only_when_asked_for() {
 #[test]
 fn weights_shows_the_card_of_the_bundled_ones() {
     let words = run(&["weights", "bundled"]).well().out;
-    for part in ["generator_reference", "head, neck, abdomen", "32 base channels", "CC0-1.0", "256 × 256", "2bdb9946"]
+    for part in ["ct2rgb laptop", "head, neck, abdomen", "32 base channels", "CC0-1.0", "256 × 256", "fine-tuned from"]
     {
         assert!(words.contains(part), "{part} in: {words}");
     }

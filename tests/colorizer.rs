@@ -1,4 +1,4 @@
-//! From a CT slice to colour on the CT grid, with the bundled weights.
+//! From a CT slice to colour on the CT grid.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot set itself up has failed")]
 
@@ -11,6 +11,12 @@ use safetensors::SafeTensors;
 
 const PIPELINE: &[u8] = include_bytes!("fixtures/pipeline_living.safetensors");
 
+/// The generator that the definition's planes were made with.
+fn reference() -> WeightsSource {
+    WeightsSource::File(concat!(env!("CARGO_MANIFEST_DIR"), "/weights/generator_reference.safetensors").into())
+}
+
+/// With the bundled weights.
 fn colorizer() -> Colorizer {
     Colorizer::load(&WeightsSource::Bundled, DeviceChoice::Cpu).unwrap()
 }
@@ -28,9 +34,10 @@ fn slice(name: &str) -> (CtSlice, [f64; 2]) {
 #[test]
 fn colours_on_the_ct_grid_are_those_of_the_definition() {
     let file = SafeTensors::deserialize(PIPELINE).unwrap();
+    let colorizer = Colorizer::load(&reference(), DeviceChoice::Cpu).unwrap();
     for name in ["chest", "coarse_abdomen"] {
         let (ct, mm) = slice(name);
-        let color = colorizer().colorize(&ct, mm, None).unwrap();
+        let color = colorizer.colorize(&ct, mm, None).unwrap();
         let expected = file.tensor(&format!("{name}.rgb_on_ct")).unwrap();
         assert_eq!([color.rows, color.columns, 3], expected.shape(), "{name}: shape");
         let differs = |(a, b): &(&u8, &u8)| a.abs_diff(**b) > 1;

@@ -28,7 +28,8 @@ fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
 #[test]
 fn the_plan_answers_as_pytorch_did_whatever_the_instructions() {
     let file = SafeTensors::deserialize(PIPELINE).unwrap();
-    let weights = GeneratorWeights::read(&WeightsSource::Bundled).unwrap();
+    let reference = concat!(env!("CARGO_MANIFEST_DIR"), "/weights/generator_reference.safetensors");
+    let weights = GeneratorWeights::read(&WeightsSource::File(reference.into())).unwrap();
     for isa in Isa::available() {
         let plan = GeneratorPlan::with_isa(weights.config, weights.parameters.clone(), isa).unwrap();
         for slice in ["chest", "coarse_abdomen"] {

@@ -59,7 +59,7 @@ fn series(slices: usize, empty: &[usize]) -> tempfile::TempDir {
 
 fn engine() -> Engine {
     let options = EngineOptions { device: DeviceChoice::Cpu, ..EngineOptions::default() };
-    Engine::start(&options, Arc::new(|| {})).unwrap()
+    Engine::start(&options, Arc::new(|_| {})).unwrap()
 }
 
 /// All events until `is_last`, that one included.

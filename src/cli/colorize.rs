@@ -76,7 +76,7 @@ pub(super) fn run(args: &ColorizeArgs) -> anyhow::Result<()> {
     let stop = interrupt::flag()?;
     let options =
         EngineOptions { weights: weights_source(args.weights.as_deref()), device: args.device, has_window: false };
-    let engine = Engine::start(&options, Arc::new(|| {}))?;
+    let engine = Engine::start(&options, Arc::new(|_| {}))?;
     engine.send(Command::Open(source));
     let mut work = Colorizing {
         args,

@@ -70,19 +70,24 @@ impl EventQueue {
 
     /// From a worker; waits while too many events are unread. Not to be called with a lock in hand.
     pub(super) fn push(&self, topic: Topic, event: Event) {
+        self.push_within(Duration::ZERO, topic, event);
+    }
+
+    /// The same for news that may be read a little later, together with others.
+    pub(super) fn push_within(&self, at_most: Duration, topic: Topic, event: Event) {
         let mut waiting = self.lock();
         while waiting.events.len() >= CAPACITY && !waiting.is_closed {
             waiting = self.has_room.wait(waiting).unwrap_or_else(PoisonError::into_inner);
         }
-        self.append(waiting, topic, event);
+        self.append(waiting, at_most, topic, event);
     }
 
     /// From the reader's own thread, which must not wait for itself.
     pub(super) fn push_now(&self, topic: Topic, event: Event) {
-        self.append(self.lock(), topic, event);
+        self.append(self.lock(), Duration::ZERO, topic, event);
     }
 
-    fn append(&self, mut waiting: MutexGuard<'_, Waiting>, topic: Topic, event: Event) {
+    fn append(&self, mut waiting: MutexGuard<'_, Waiting>, at_most: Duration, topic: Topic, event: Event) {
         if waiting.is_closed || waiting.newest.is_stale(topic) {
             return;
         }
@@ -92,7 +97,7 @@ impl EventQueue {
         }
         drop(waiting);
         self.has_news.notify_one();
-        (self.wake_up)();
+        (self.wake_up)(at_most);
     }
 
     /// Drops the events of older things of this kind, those on their way too.
@@ -160,7 +165,7 @@ mod tests {
     use crate::units::SliceIndex;
 
     fn queue() -> EventQueue {
-        EventQueue::new(Arc::new(|| {}))
+        EventQueue::new(Arc::new(|_| {}))
     }
 
     fn slice_numbers(queue: &EventQueue) -> Vec<usize> {

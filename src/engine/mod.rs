@@ -50,8 +50,8 @@ use crate::volume::ColorSlice;
 /// A thread's name and what it does.
 type Worker = (&'static str, fn(&Shared));
 
-/// Called from worker threads whenever an event waits: the viewer asks for a frame.
-pub type WakeUp = Arc<dyn Fn() + Send + Sync>;
+/// Called from worker threads whenever an event waits, with the time within which it should be read: the viewer asks for a frame.
+pub type WakeUp = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// What an engine starts with.
 #[derive(Clone, Debug, Default)]

@@ -19,6 +19,9 @@ use crate::volume::{ColorSlice, CtVolume, SliceState};
 /// Most memory that finished colours take: 680 slices of 512².
 const CACHE_BYTES: usize = 512 << 20;
 
+/// How long the news of a colour may wait that is not on screen.
+const IDLE_NEWS: Duration = Duration::from_millis(200);
+
 /// A series on screen, or on its way there.
 pub(super) struct OpenSeries {
     pub(super) volume: Arc<CtVolume>,
@@ -218,15 +221,17 @@ impl Shared {
     /// Keeps a finished colour, unless it belongs to what is gone, and tells of it.
     pub(super) fn keep_color(&self, number: u64, slice: SliceIndex, color: Arc<ColorSlice>) {
         let elapsed_secs = color.elapsed_secs;
-        let dropped = {
+        let (dropped, shown) = {
             let mut session = self.lock();
             if session.colors_number != number {
                 return;
             }
             let shown = session.open.as_ref().map_or(slice, |open| open.gaze.slice);
-            session.cache.insert(slice, color, shown)
+            (session.cache.insert(slice, color, shown), shown)
         };
-        self.events.push(Topic::Colors(number), Event::ColorReady { slice, elapsed_secs });
+        // Colours made in idle time are only counted on screen: a frame for each would keep the machine busy.
+        let at_most = if slice == shown { Duration::ZERO } else { IDLE_NEWS };
+        self.events.push_within(at_most, Topic::Colors(number), Event::ColorReady { slice, elapsed_secs });
         for slice in dropped {
             self.events.push(Topic::Colors(number), Event::ColorDropped(slice));
         }

@@ -17,9 +17,7 @@ use super::tensor_file::{TensorFile, read_bounded};
 use crate::preprocess::{Recipe, RecipeError};
 
 /// The generator that is part of the program.
-const BUNDLED: &[u8] = include_bytes!("../../weights/generator_reference.safetensors");
-/// What its training data looks like; the file itself is older than this part of the card.
-const BUNDLED_REGION: &str = include_str!("../../weights/generator_reference.region.json");
+const BUNDLED: &[u8] = include_bytes!("../../weights/generator_laptop.safetensors");
 /// Most filters that are loaded: 256 make 870 million weights.
 pub const MOST_BASE_CHANNELS: usize = 256;
 /// Key of the card in the safetensors metadata.
@@ -157,14 +155,7 @@ impl GeneratorWeights {
     /// Reads the bundled weights or a file.
     pub fn read(source: &WeightsSource) -> Result<Self, WeightsError> {
         match source {
-            WeightsSource::Bundled => {
-                let mut weights = Self::from_bytes(BUNDLED)?;
-                if weights.card.region.is_none() {
-                    let region = serde_json::from_str(BUNDLED_REGION);
-                    weights.card.region = Some(region.map_err(|source| WeightsError::BadCard { source })?);
-                }
-                Ok(weights)
-            }
+            WeightsSource::Bundled => Self::from_bytes(BUNDLED),
             WeightsSource::File(path) => Self::from_bytes(&read_bounded(path)?),
         }
     }

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use super::slice_texture;
 use super::theme;
 use super::viewer::Viewer;
-use crate::engine::{Engine, EngineOptions, LoadSource};
+use crate::engine::{Engine, EngineOptions, Event, LoadSource};
 use crate::model::{DeviceChoice, WeightsSource};
 
 /// What the window starts with.
@@ -75,7 +75,7 @@ impl ViewerApp {
         let ctx = context.egui_ctx.clone();
         let LaunchOptions { path, weights, device } = options;
         let engine_options = EngineOptions { weights: weights.clone(), device, has_window: true };
-        let engine = Engine::start(&engine_options, Arc::new(move || ctx.request_repaint()))?;
+        let engine = Engine::start(&engine_options, Arc::new(move |at_most| ctx.request_repaint_after(at_most)))?;
         let mut viewer = Viewer::new(settings);
         (viewer.state.device, viewer.state.weights) = (device, weights);
         viewer.state.open_source(path.map_or(LoadSource::Sample(0), LoadSource::Path));
@@ -89,6 +89,12 @@ impl ViewerApp {
         &mut self.viewer
     }
 
+    /// All news but the colours of other slices, which are only counted: this frame does that.
+    fn is_on_screen(&self, event: &Event) -> bool {
+        let Event::ColorReady { slice, .. } = event else { return true };
+        self.viewer.state.open.as_ref().is_none_or(|open| open.slice() == *slice)
+    }
+
     fn send_wishes(&mut self) {
         for wish in self.viewer.state.take_wishes() {
             self.engine.send(wish);
@@ -100,8 +106,10 @@ impl eframe::App for ViewerApp {
     fn logic(&mut self, ctx: &egui::Context, _frame: &mut eframe::Frame) {
         for _ in 0..Self::EVENTS_PER_FRAME {
             let Some(event) = self.engine.try_next_event() else { break };
+            if self.is_on_screen(&event) {
+                ctx.request_repaint();
+            }
             self.viewer.state.apply(event);
-            ctx.request_repaint();
         }
         self.viewer.logic(ctx);
         self.send_wishes();

@@ -1,6 +1,6 @@
 //! A training run from its first slice to its last step, on the caller's thread.
 //!
-//! Everything is read and checked before the first step. What a run leaves in its folder, see [`RunFolder`].
+//! Everything is read and checked before the first step. What a run leaves in its folder, `folder` says.
 
 mod card;
 mod folder;
