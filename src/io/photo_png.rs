@@ -1,16 +1,12 @@
 //! Pictures that are no synthetic colour as PNG: 16-bit grey of a CT, 8-bit photographs with a note in them.
 
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
 use super::atomic_file::{WriteError, write_atomically};
+use super::rgb_image::texts_of_complete_png;
 
 /// Keyword of the note.
 const NOTE: &str = "ct2rgb prepare";
-/// Longest note.
-const MAX_NOTE_BYTES: usize = 1 << 20;
-/// The end of every complete PNG: length, name and checksum of the chunk IEND.
-const END_OF_PNG: [u8; 12] = [0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
 
 /// Size of a picture that is to be written.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,15 +68,6 @@ fn write(
 
 /// The note in a complete picture of [`write_photo`]; `None` for every other file.
 pub fn read_note(path: &Path) -> Option<String> {
-    let mut file = std::fs::File::open(path).ok()?;
-    let mut end = [0; END_OF_PNG.len()];
-    file.seek(SeekFrom::End(-(END_OF_PNG.len() as i64))).ok()?;
-    file.read_exact(&mut end).ok()?;
-    if end != END_OF_PNG {
-        return None;
-    }
-    file.rewind().ok()?;
-    let limits = png::Limits { bytes: MAX_NOTE_BYTES };
-    let reader = png::Decoder::new_with_limits(std::io::BufReader::new(file), limits).read_info().ok()?;
-    reader.info().utf8_text.iter().find(|text| text.keyword == NOTE)?.get_text().ok()
+    let texts = texts_of_complete_png(path)?;
+    texts.into_iter().find_map(|(keyword, text)| (keyword == NOTE).then_some(text))
 }

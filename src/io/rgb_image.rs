@@ -15,6 +15,8 @@ const MOST_PIXELS: f64 = 64e6;
 const SQUARE_WITHIN: f64 = 1e-3;
 /// Keywords of the stamp in the file.
 const KEYWORDS: [&str; 4] = ["ct2rgb version", "ct2rgb weights", "ct2rgb recipe", "ct2rgb content"];
+/// Longest text of a PNG that is read.
+const MOST_TEXT_BYTES: usize = 1 << 20;
 /// The end of every complete PNG: length, name and checksum of the chunk IEND.
 const END_OF_PNG: [u8; 12] = [0, 0, 0, 0, b'I', b'E', b'N', b'D', 0xae, 0x42, 0x60, 0x82];
 
@@ -245,6 +247,12 @@ fn pixels_per_metre([width_mm, height_mm]: [f64; 2]) -> Option<png::PixelDimensi
 
 /// The stamp of a finished picture; `None` when there is none, or the file is no complete picture of this program.
 pub fn read_stamp(path: &Path) -> Option<Stamp> {
+    let texts = texts_of_complete_png(path)?;
+    Stamp::from_texts(|key| texts.iter().find(|(keyword, _)| keyword == key).map(|(_, text)| text.clone()))
+}
+
+/// Keywords and texts (iTXt) of a PNG that is there to its last byte; `None` for every other file.
+pub(super) fn texts_of_complete_png(path: &Path) -> Option<Vec<(String, String)>> {
     let mut file = std::fs::File::open(path).ok()?;
     let mut end = [0; END_OF_PNG.len()];
     file.seek(SeekFrom::End(-(END_OF_PNG.len() as i64))).ok()?;
@@ -253,8 +261,8 @@ pub fn read_stamp(path: &Path) -> Option<Stamp> {
         return None;
     }
     file.rewind().ok()?;
-    let limits = png::Limits { bytes: 1 << 20 };
+    let limits = png::Limits { bytes: MOST_TEXT_BYTES };
     let reader = png::Decoder::new_with_limits(std::io::BufReader::new(file), limits).read_info().ok()?;
-    let texts = &reader.info().utf8_text;
-    Stamp::from_texts(|key| texts.iter().find(|text| text.keyword == key)?.get_text().ok())
+    let texts = reader.info().utf8_text.iter();
+    Some(texts.filter_map(|text| Some((text.keyword.clone(), text.get_text().ok()?))).collect())
 }
