@@ -223,9 +223,13 @@ fn an_export_is_marked_complete_and_not_made_twice() {
     let stamp = read_stamp(&target.join("slice_0001.png")).unwrap();
     assert_eq!(stamp.weights_sha256.len(), 64, "which weights made it");
     assert_eq!(export(&engine, all()).unwrap(), (0, 4, vec![]), "a second time nothing is made");
+    let finished = std::fs::read(target.join("slice_0001.png")).unwrap();
+    let error = export(&engine, request(&target, (0, 3), ExportFormat::PngPanes)).unwrap_err();
+    assert!(error.message.contains("shows something else"), "{error:?}");
+    assert_eq!(std::fs::read(target.join("slice_0001.png")).unwrap(), finished, "other pictures of ours stay too");
     std::fs::write(target.join("slice_0003.png"), "mine").unwrap();
     let error = export(&engine, all()).unwrap_err();
-    assert!(error.message.contains("did not write"), "{error:?}");
+    assert!(error.message.contains("shows something else"), "{error:?}");
     assert_eq!(std::fs::read(target.join("slice_0003.png")).unwrap(), b"mine", "somebody else's file stays");
     let again = ExportRequest { is_overwriting: true, ..all() };
     assert_eq!(export(&engine, again).unwrap(), (4, 0, vec![]), "unless it may be overwritten");

@@ -29,9 +29,7 @@ enum ExportError {
     Slices { count: usize, first: SliceIndex, last: SliceIndex },
     #[error("the folder holds the CT itself; choose another one for the pictures: {path:?}")]
     AmongOriginals { path: PathBuf },
-    #[error(
-        "this program did not write the file that is there already; choose another folder, or allow overwriting: {path:?}"
-    )]
+    #[error("a file that is there already shows something else; choose another folder, or allow overwriting: {path:?}")]
     InTheWay { path: PathBuf },
     #[error("none of these slices could be read; choose others")]
     NothingRead,
@@ -160,15 +158,9 @@ impl<'a> Export<'a> {
         let task = self.wait_for_task(slice)?;
         let path = self.request.folder.join(format!("slice_{:04}.png", slice.0 + 1));
         let stamp = stamp_of(&task, maker.content(&ct));
-        match read_stamp(&path) {
-            Some(found) if found == stamp && !self.request.is_overwriting => {
-                self.skipped += 1;
-                return Ok(None);
-            }
-            None if path.exists() && !self.request.is_overwriting => {
-                return Err(ExportError::InTheWay { path }.into());
-            }
-            _ => {}
+        if self.is_finished(&path, read_stamp(&path).as_ref(), &stamp)? {
+            self.skipped += 1;
+            return Ok(None);
         }
         let Some(color) = self.color_of(&task) else { return Ok(None) };
         self.written += 1;
@@ -185,12 +177,9 @@ impl<'a> Export<'a> {
         let first = self.slices.iter().copied().find(|slice| self.volume.ready_slice(*slice).is_some());
         let Some(first) = first else { return Err(ExportError::NothingRead.into()) };
         let stamp = stamp_of(&self.wait_for_task(first)?, content_of_all(&self.volume, &self.slices));
-        if !self.request.is_overwriting && nifti_rgb::read_stamp(&path).is_some_and(|found| found == stamp) {
+        if self.is_finished(&path, nifti_rgb::read_stamp(&path).as_ref(), &stamp)? {
             self.skipped = self.slices.len();
             return Ok(path);
-        }
-        if !self.request.is_overwriting && path.exists() && nifti_rgb::read_stamp(&path).is_none() {
-            return Err(ExportError::InTheWay { path }.into());
         }
         let mut writer = RgbVolumeWriter::create(&path, self.volume.geometry(), self.request.slices, &stamp)?;
         for (done, slice) in self.slices.clone().into_iter().enumerate() {
@@ -204,6 +193,17 @@ impl<'a> Export<'a> {
         }
         writer.finish()?;
         Ok(path)
+    }
+
+    /// Whether the file is there as it would be written. One that shows something else (another scan, other weights) is not
+    /// replaced unless that is asked for.
+    fn is_finished(&self, path: &Path, found: Option<&Stamp>, wanted: &Stamp) -> Result<bool, ExportError> {
+        match found {
+            _ if self.request.is_overwriting => Ok(false),
+            Some(found) if found == wanted => Ok(true),
+            _ if path.exists() => Err(ExportError::InTheWay { path: path.to_owned() }),
+            _ => Ok(false),
+        }
     }
 
     /// A slice when it is read; `None`, and noted, when it cannot be.

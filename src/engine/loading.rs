@@ -46,14 +46,21 @@ fn scan_source(shared: &Shared, job: &ScanJob) -> Result<Scan, LoadError> {
 /// Tells what was found, and asks for the largest series.
 fn list(shared: &Shared, job: &ScanJob, scan: Scan) {
     let infos = scan.series.iter().map(|series| series.info().clone()).collect();
+    {
+        let mut session = shared.lock();
+        if session.scan_number != job.number {
+            return;
+        }
+        session.scanned = scan.series;
+        session.source = Some(job.source.clone());
+        session.is_series_chosen = false;
+    }
+    // Told before anything is read: whoever hears of it may choose another series at once.
     shared.events.push(Topic::Scan(job.number), Event::SeriesListed { series: infos, warnings: scan.warnings });
     let mut session = shared.lock();
-    if session.scan_number != job.number {
-        return;
+    if session.scan_number == job.number && !session.is_series_chosen {
+        session.read_first(0);
     }
-    session.scanned = scan.series;
-    session.source = Some(job.source.clone());
-    session.read_first(0);
     drop(session);
     shared.announce();
 }
@@ -72,6 +79,7 @@ impl Session {
         if let Some(old) = self.read_cancel.replace(cancel.clone()) {
             old.cancel();
         }
+        self.is_series_chosen = true;
         self.read_job = Some(ReadJob { scan: self.scan_number, series, start, cancel });
         true
     }

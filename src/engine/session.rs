@@ -82,6 +82,8 @@ pub(super) struct Session {
     /// Where the open series, or the one being scanned, came from.
     pub(super) source: Option<LoadSource>,
     pub(super) scanned: Vec<Series>,
+    /// One of `scanned` has been asked for.
+    pub(super) is_series_chosen: bool,
     pub(super) open: Option<OpenSeries>,
     pub(super) scan_number: u64,
     pub(super) series_number: u64,
@@ -112,6 +114,7 @@ impl Session {
             is_closing: false,
             source: None,
             scanned: Vec::new(),
+            is_series_chosen: false,
             open: None,
             scan_number: 0,
             series_number: 0,
