@@ -3,6 +3,8 @@
 
 #[expect(dead_code, reason = "the phantom is shared by tests, each of which uses a part of it")]
 mod common;
+#[expect(dead_code, reason = "made-up pairs, of which each test uses a part")]
+mod pairs;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,12 +13,14 @@ use std::time::Duration;
 
 use common::{DataSet, PIXELS, Phantom, SPACING, Value, write_files};
 use ct2rgb::engine::{
-    ColorFailure, Command, Engine, EngineOptions, Event, ExportFormat, ExportRequest, LoadSource, Travel, UserError,
+    ColorFailure, Command, Engine, EngineOptions, Event, ExportFormat, ExportRequest, LoadSource, TrainingControl,
+    TrainingEvent, TrainingRequest, TrainingStart, Travel, UserError,
 };
 use ct2rgb::io::nifti_rgb;
 use ct2rgb::io::rgb_image::read_stamp;
 use ct2rgb::model::{DeviceChoice, WeightsSource};
 use ct2rgb::preprocess::{EdgeRanges, HuRange};
+use ct2rgb::training::TrainConfig;
 use ct2rgb::units::SliceIndex;
 use ct2rgb::volume::WindowLevel;
 
@@ -195,6 +199,32 @@ fn weights_that_cannot_be_used_leave_the_old_ones_in_use() {
     let events = events_until(&engine, |event| matches!(event, Event::GeneratorFailed(_)));
     assert!(!events.iter().any(|event| matches!(event, Event::ColorsDropped)), "{events:?}");
     assert!(engine.color_slice(SliceIndex(0)).is_some(), "its colours stay");
+}
+
+#[test]
+fn a_training_colours_the_open_series_until_other_weights_are_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    pairs::write_pairs(folder.path());
+    let config = TrainConfig { max_steps: 1000, measure_every: 1, name: "in training".to_owned(), ..pairs::tiny() };
+    let engine = engine();
+    engine.send(Command::StartTraining(Box::new(TrainingRequest {
+        pairs: folder.path().join("pairs.csv"),
+        folder: folder.path().join("run"),
+        config,
+        start: TrainingStart::Nothing,
+        device: DeviceChoice::Cpu,
+    })));
+    let is_measured = |event: &Event| matches!(event, Event::Training(TrainingEvent::Measured(_)));
+    let uses = |event: &Event, name: &str| matches!(event, Event::GeneratorReady { card, .. } if card.name == name);
+    events_until(&engine, is_measured);
+    engine.send(Command::ControlTraining(TrainingControl::Apply));
+    events_until(&engine, |event| uses(event, "in training"));
+    engine.send(Command::UseWeights(WeightsSource::Bundled));
+    events_until(&engine, |event| uses(event, "ct2rgb laptop"));
+    for _ in 0..3 {
+        let events = events_until(&engine, is_measured);
+        assert!(!events.iter().any(|event| uses(event, "in training")), "a measurement undoes the choice");
+    }
 }
 
 #[test]

@@ -119,8 +119,8 @@ impl Engine {
                 }
             }
             Command::UseWeights(source) => {
+                training_job::forget_applied(&self.shared);
                 self.want(|choice| choice.source = GeneratorSource::Stored(source));
-                self.shared.lock().before_training = None;
             }
             Command::UseDevice(device) => self.want(|choice| choice.device = device),
             Command::UseEdgesForColor(edges) => self.use_edges(edges),
@@ -217,8 +217,10 @@ impl Engine {
     }
 
     fn control_training(&self, control: TrainingControl) {
-        if control == TrainingControl::StopApplying {
-            training_job::stop_applying(&self.shared);
+        match control {
+            TrainingControl::Apply => training_job::start_applying(&self.shared),
+            TrainingControl::StopApplying => training_job::stop_applying(&self.shared),
+            _ => {}
         }
         let is_told = self.shared.lock().training.as_ref().is_some_and(|training| training.tell(control));
         if !is_told {

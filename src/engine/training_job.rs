@@ -88,23 +88,42 @@ pub(super) fn start(shared: &Arc<Shared>, request: TrainingRequest) {
     }
 }
 
-/// Puts weights of a training in use for the open series.
+/// From now on the open series is coloured by the training, as soon as it hands out weights.
+pub(super) fn start_applying(shared: &Shared) {
+    let mut session = shared.lock();
+    if session.before_training.is_none() && session.training.as_ref().is_some_and(|training| !training.is_over()) {
+        let choice = session.wanted.as_ref().unwrap_or(&session.in_use);
+        session.before_training = Some(choice.source.clone());
+    }
+}
+
+/// Puts weights of a training in use for the open series, unless others were chosen while they were on their way.
 fn apply(shared: &Shared, weights: GeneratorWeights) {
     let mut session = shared.lock();
     if session.before_training.is_none() {
-        session.before_training = Some(session.in_use.source.clone());
+        return;
     }
-    let device = session.in_use.device;
+    let device = session.wanted.as_ref().unwrap_or(&session.in_use).device;
     session.wanted = Some(GeneratorChoice { source: GeneratorSource::InMemory(Arc::new(weights)), device });
     drop(session);
     shared.announce();
+}
+
+/// Other weights were chosen: the training goes on, and hands out none.
+pub(super) fn forget_applied(shared: &Shared) {
+    let mut session = shared.lock();
+    if session.before_training.take().is_some()
+        && let Some(training) = &session.training
+    {
+        training.tell(TrainingControl::StopApplying);
+    }
 }
 
 /// Puts back in use what was in use before a training's weights were.
 pub(super) fn stop_applying(shared: &Shared) {
     let mut session = shared.lock();
     if let Some(source) = session.before_training.take() {
-        let device = session.in_use.device;
+        let device = session.wanted.as_ref().unwrap_or(&session.in_use).device;
         session.wanted = Some(GeneratorChoice { source, device });
     }
     drop(session);

@@ -149,8 +149,17 @@ fn are_finite(tensors: &Parameters) -> Result<bool, TrainingError> {
 
 /// The first setting that would make the run another run. How long and how often may change.
 fn changed_field(now: &TrainConfig, saved: &TrainConfig) -> Option<String> {
-    const FREE: [&str; 8] =
-        ["epochs", "max_steps", "checkpoint_every", "measure_every", "perceptual_weights", "name", "data", "licence"];
+    const FREE: [&str; 9] = [
+        "epochs",
+        "max_steps",
+        "checkpoint_every",
+        "measure_every",
+        "perceptual_weights",
+        "name",
+        "data",
+        "regions",
+        "licence",
+    ];
     let object = |config: &TrainConfig| serde_json::to_value(config).ok();
     let (now, saved) = (object(now)?, object(saved)?);
     let changed = |key: &&String| !FREE.contains(&key.as_str()) && now.get(*key) != saved.get(*key);

@@ -10,8 +10,12 @@ use super::loss::{Adversarial, FeatureDistance};
 use super::optim::Betas;
 use super::pairs::{HELD_OUT_SPLIT, SplitRule, TRAIN_SPLIT};
 use super::target::GelatinRule;
+use super::upsampling::Upsampling;
 use crate::model::{FeatureNetwork, GeneratorConfig, NormMode, Seed};
 use crate::preprocess::{Ablation, Recipe};
+
+/// Regions of the body that a card can name (`WeightsCard::regions`).
+pub const REGIONS: [&str; 6] = ["head", "neck", "chest", "abdomen", "pelvis", "legs"];
 
 /// The paper's methods by name, and ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -149,6 +153,10 @@ pub struct TrainConfig {
     /// Filters of the generator (paper: 128; laptop: 32).
     #[arg(long)]
     pub base_channels: usize,
+    /// How the generator doubles its grid (paper: transposed; laptop: resize, against the chequered pattern).
+    #[serde(default)]
+    #[arg(long)]
+    pub upsampling: Upsampling,
     /// Filters of the discriminator (pix2pix: 64).
     #[arg(long)]
     pub discriminator_channels: usize,
@@ -177,6 +185,11 @@ pub struct TrainConfig {
     /// Side of the part of the picture that VGG-16 sees in lpips-both.
     #[arg(long, value_name = "PIXELS")]
     pub vgg_part: usize,
+    /// Largest shift of the window through which a network that judges whole pictures sees them, drawn anew for each step: such a
+    /// network looks at every fourth pixel, and would have the generator paint for these (paper: 0).
+    #[serde(default)]
+    #[arg(long, value_name = "PIXELS")]
+    pub perceptual_shift: usize,
     /// torchvision's ResNet-50, safetensors or .pth.
     #[arg(long, value_name = "FILE")]
     pub perceptual_weights: Option<PathBuf>,
@@ -231,6 +244,10 @@ pub struct TrainConfig {
     /// What the pairs are and whom to thank, for the card; empty: how many slices of which sets.
     #[arg(long, value_name = "WORDS")]
     pub data: String,
+    /// Regions of the body that the pairs show, for the card: head, neck, chest, abdomen, pelvis, legs.
+    #[serde(default)]
+    #[arg(long, value_delimiter = ',', value_name = "NAMES")]
+    pub regions: Vec<String>,
     /// Terms under which the weights may be used, for the card.
     #[arg(long, value_name = "WORDS")]
     pub licence: String,
@@ -278,6 +295,7 @@ impl TrainConfig {
             ablation: Ablation::Both,
             size: 256,
             base_channels: 128,
+            upsampling: Upsampling::Transposed,
             discriminator_channels: 64,
             adversarial: Adversarial::LeastSquares,
             lambda_adversarial: 1.0,
@@ -287,6 +305,7 @@ impl TrainConfig {
             perceptual: Perceptual::Resnet50,
             lambda_vgg: 1.0,
             vgg_part: 128,
+            perceptual_shift: 0,
             perceptual_weights: None,
             learning_rate: 1e-4,
             decay_from: 1.0,
@@ -305,6 +324,7 @@ impl TrainConfig {
             augmentation: Augmentation::NONE,
             name: "generator".to_owned(),
             data: String::new(),
+            regions: Vec::new(),
             licence: String::new(),
             checkpoint_every: 500,
             measure_every: 1000,
@@ -354,6 +374,11 @@ impl TrainConfig {
         }
         let part = self.vgg_part;
         check((32..=size).contains(&part), "vgg_part", "32 to the size of the grid", part.to_string())?;
+        let shift = self.perceptual_shift;
+        check(shift <= size / 4, "perceptual_shift", "0 to a quarter of the grid", shift.to_string())?;
+        let unknown = self.regions.iter().find(|name| !REGIONS.contains(&name.as_str()));
+        let known = "head, neck, chest, abdomen, pelvis or legs";
+        check(unknown.is_none(), "regions", known, unknown.cloned().unwrap_or_default())?;
         let rate = self.learning_rate;
         check(rate > 0.0 && rate <= 0.1, "learning_rate", "above 0 and at most 0.1", rate.to_string())?;
         let counts = [("checkpoint_every", self.checkpoint_every), ("measure_every", self.measure_every)];
@@ -531,6 +556,9 @@ mod tests {
         assert!(error(TrainConfig { size: 300, ..base() }).contains("size"), "size");
         assert!(error(TrainConfig { learning_rate: f64::NAN, ..base() }).contains("learning_rate"), "rate");
         assert!(error(TrainConfig::preset(Preset::Ct2rgb)).contains("perceptual_weights"), "the paper's needs a file");
+        assert!(error(TrainConfig { perceptual_shift: 65, ..base() }).contains("perceptual_shift"), "shift");
+        let regions = vec!["head".to_owned(), "heart".to_owned()];
+        assert!(error(TrainConfig { regions, ..base() }).contains("\"heart\""), "an organ is no region");
     }
 
     #[test]

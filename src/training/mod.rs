@@ -18,6 +18,7 @@ pub mod registration;
 mod sampler;
 mod target;
 mod trainer;
+mod upsampling;
 
 pub use augment::Variation;
 pub use bootstrap::{BLOCK_MM, Blocks, Interval};
@@ -30,3 +31,4 @@ pub use picture::{GridBox, RgbPicture};
 pub use sampler::{Pick, Sampler};
 pub use target::{DARK_AIR, GelatinRule, Photograph, measured_target};
 pub use trainer::{Batch, StepReport, Trainer};
+pub use upsampling::Upsampling;

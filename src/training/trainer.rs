@@ -9,6 +9,7 @@ use super::TrainingError;
 use super::config::{Judge, TrainConfig};
 use super::loss::{self, Adversarial};
 use super::optim::{Adam, blend};
+use super::upsampling::{ResizeKernels, Upsampling};
 use crate::model::{
     Discriminator, DiscriminatorConfig, FeatureExtractor, FeatureNetwork, Generator, GeneratorWeights, Parameters,
     RandomStream, Seed, WeightsCard,
@@ -79,6 +80,14 @@ pub(super) struct Opponent {
     pub(super) adam: Adam,
 }
 
+/// What the judges see of the pictures of a step, as top and left.
+struct Views {
+    /// Of the part of each slice.
+    parts: Vec<[usize; 2]>,
+    /// Of the window on all of them.
+    window: [usize; 2],
+}
+
 /// Generator and discriminator in training. Knows no file, thread or clock.
 pub struct Trainer {
     pub(super) config: TrainConfig,
@@ -87,12 +96,13 @@ pub struct Trainer {
     pub(super) device: Device,
     pub(super) generator: Generator,
     pub(super) adam: Adam,
+    resize: Option<ResizeKernels>,
     /// Running mean of the generator, by name.
     pub(super) ema: BTreeMap<String, Tensor>,
     pub(super) opponent: Option<Opponent>,
     judges: Vec<(FeatureExtractor, Judge)>,
     pub(super) dropout: RandomStream,
-    /// Where the parts lie that a judge sees.
+    /// Where the parts and the window lie that judges see.
     pub(super) parts: RandomStream,
     pub(super) is_broken: bool,
 }
@@ -116,6 +126,13 @@ impl Trainer {
             None => structure.initialize(seed, device)?.to_variables()?,
         };
         let generator = Generator::new(structure, parameters)?;
+        let resize = match config.upsampling {
+            Upsampling::Transposed => None,
+            Upsampling::Resize => Some(ResizeKernels::new(generator.parameters())?),
+        };
+        if let Some(resize) = &resize {
+            resize.restore()?;
+        }
         let adam = Adam::new(generator.parameters(), config.betas())?;
         let ema = if config.ema_decay > 0.0 {
             generator.parameters().snapshot()?.iter().map(|(n, t)| (n.to_owned(), t.clone())).collect()
@@ -128,6 +145,7 @@ impl Trainer {
             device: device.clone(),
             generator,
             adam,
+            resize,
             ema,
             opponent: opponent(config, structure.input_channels, device)?,
             judges: judges(config, device)?,
@@ -161,12 +179,15 @@ impl Trainer {
         let rgb_fake = black_outside(pass.rgb(), &mask)?;
         let mut report = StepReport { step: self.step + 1, learning_rate, ..StepReport::default() };
         self.step_discriminator(&ct, [&rgb_real, &rgb_fake.detach()], &mut report)?;
-        let parts = self.draw_parts(batch);
-        let loss = self.generator_loss(&ct, [&rgb_real, &rgb_fake], &parts, &mut report)?;
+        let views = Views { parts: self.draw_parts(batch), window: self.draw_window() };
+        let loss = self.generator_loss(&ct, [&rgb_real, &rgb_fake], &views, &mut report)?;
         self.check(&report)?;
         let mut gradients = loss.backward()?;
         pass.backward(&self.generator, &mut gradients)?;
         self.adam.step(&gradients, learning_rate)?;
+        if let Some(resize) = &self.resize {
+            resize.restore()?;
+        }
         self.step += 1;
         self.move_ema()?;
         Ok(report)
@@ -205,7 +226,7 @@ impl Trainer {
         &self,
         ct: &Tensor,
         [rgb_real, rgb_fake]: [&Tensor; 2],
-        parts: &[[usize; 2]],
+        views: &Views,
         report: &mut StepReport,
     ) -> Result<Tensor, TrainingError> {
         let rec = loss::loss_rec(rgb_fake, rgb_real)?;
@@ -219,12 +240,13 @@ impl Trainer {
         for (features, judge) in &self.judges {
             let perc = if judge.sees_a_part {
                 let side = self.config.vgg_part;
-                let [fake, real] = [parts_of(rgb_fake, parts, side)?, parts_of(rgb_real, parts, side)?];
+                let [fake, real] = [parts_of(rgb_fake, &views.parts, side)?, parts_of(rgb_real, &views.parts, side)?];
                 let perc = loss::loss_perc(features, judge.distance, &fake, &real)?;
                 report.loss_g_part = scalar(&perc)?;
                 perc.affine(self.config.lambda_vgg, 0.0)?
             } else {
-                let perc = loss::loss_perc(features, judge.distance, rgb_fake, rgb_real)?;
+                let seen = |rgb| window_of(rgb, views.window, self.config.perceptual_shift);
+                let perc = loss::loss_perc(features, judge.distance, &seen(rgb_fake)?, &seen(rgb_real)?)?;
                 report.loss_g_perc = scalar(&perc)?;
                 perc
             };
@@ -245,6 +267,14 @@ impl Trainer {
             [center / size, center % size].map(|center| center.saturating_sub(side / 2).min(size - side))
         };
         batch.mask.chunks_exact(size * size).map(&mut part).collect()
+    }
+
+    /// Top and left of the window through which whole pictures are seen. Draws nothing when it never moves.
+    fn draw_window(&mut self) -> [usize; 2] {
+        match self.config.perceptual_shift {
+            0 => [0; 2],
+            most => [(); 2].map(|()| self.parts.below(most + 1)),
+        }
     }
 
     fn check(&mut self, report: &StepReport) -> Result<(), TrainingError> {
@@ -340,6 +370,15 @@ fn parts_of(rgb: &Tensor, parts: &[[usize; 2]], side: usize) -> Result<Tensor, c
     };
     let parts = parts.iter().enumerate().map(part).collect::<Result<Vec<_>, _>>()?;
     Tensor::cat(&parts, 0)
+}
+
+/// The pictures without `shift` rows and columns, of which `top` and `left` are missing before them.
+fn window_of(rgb: &Tensor, [top, left]: [usize; 2], shift: usize) -> Result<Tensor, candle_core::Error> {
+    if shift == 0 {
+        return Ok(rgb.clone());
+    }
+    let (_, _, rows, columns) = rgb.dims4()?;
+    rgb.narrow(2, top, rows - shift)?.narrow(3, left, columns - shift)?.contiguous()
 }
 
 /// −1, which is black, outside the body: there nothing is judged (paper §3.1).

@@ -162,6 +162,8 @@ impl UiState {
         }
         if let Command::UseWeights(weights) = &command {
             self.wanted_weights = Some(weights.clone());
+            // A choice of weights outweighs a training that was applied; the engine sees it the same way.
+            self.training.is_applied = false;
         }
         self.wishes.push(command);
     }

@@ -183,3 +183,13 @@ fn a_sample_is_called_what_it_shows() {
     assert_eq!([&open.info.description, &state.series[0].description], [SAMPLES[1].title; 2]);
     assert!(open.is_sample && open.title().starts_with(SAMPLES[1].title));
 }
+
+#[test]
+fn choosing_weights_ends_the_use_of_a_training() {
+    let mut state = UiState::new(Settings::default());
+    state.training.is_applied = true;
+    state.wish(Command::UseDevice(DeviceChoice::Cpu));
+    assert!(state.training.is_applied, "another device does not");
+    state.wish(Command::UseWeights(WeightsSource::Bundled));
+    assert!(!state.training.is_applied, "other weights do");
+}

@@ -7,7 +7,7 @@ use eframe::egui::{ComboBox, DragValue, Grid, Id, Response, TextEdit, Ui, emath}
 use super::commands::WindowWish;
 use super::training_setup::path_ui;
 use super::training_state::TrainingDraft;
-use crate::training::{Adversarial, GelatinRule, InputChannels, Perceptual, TrainConfig};
+use crate::training::{Adversarial, GelatinRule, InputChannels, Perceptual, TrainConfig, Upsampling};
 
 const CHANNELS: [(InputChannels, &str); 3] = [
     (InputChannels::Three, "CT, soft tissue, contours"),
@@ -16,9 +16,10 @@ const CHANNELS: [(InputChannels, &str); 3] = [
 ];
 const ADVERSARIAL: [(Adversarial, &str); 3] =
     [(Adversarial::LeastSquares, "Least squares"), (Adversarial::Log, "Log, Eq. 1"), (Adversarial::None, "None")];
-const PERCEPTUAL: [(Perceptual, &str); 6] = [
+const PERCEPTUAL: [(Perceptual, &str); 7] = [
     (Perceptual::LpipsAlex, "LPIPS, AlexNet"),
     (Perceptual::LpipsVgg, "LPIPS, VGG-16"),
+    (Perceptual::LpipsBoth, "LPIPS, both"),
     (Perceptual::Alex, "AlexNet features"),
     (Perceptual::Vgg, "VGG-16 features"),
     (Perceptual::Resnet50, "ResNet-50 features"),
@@ -29,6 +30,8 @@ const GELATIN: [(GelatinRule, &str); 3] = [
     (GelatinRule::Measured, "Clearly blue becomes air"),
     (GelatinRule::Keep, "Stays blue"),
 ];
+const UPSAMPLING: [(Upsampling, &str); 2] =
+    [(Upsampling::Transposed, "Transposed convolution"), (Upsampling::Resize, "Resize-convolution")];
 const SIZES: [(usize, &str); 4] = [(256, "256 × 256"), (512, "512 × 512"), (768, "768 × 768"), (1024, "1024 × 1024")];
 
 /// A choice from a list. `place`: what tells it from others, and its label.
@@ -110,7 +113,27 @@ pub fn more_settings_ui(ui: &mut Ui, draft: &mut TrainingDraft) {
         let weight = 0.0..=1000.0;
         rows.number(("λ adversarial", "Paper: 1"), &mut config.lambda_adversarial, weight.clone(), 0.05);
         rows.number(("λ rec", "Weight of L1 (paper: 10)"), &mut config.lambda_rec, weight.clone(), 0.1);
-        rows.number(("λ perc", "Weight of the perceptual loss (paper: 10)"), &mut config.lambda_perc, weight, 0.1);
+        rows.number(
+            ("λ perc", "Weight of the perceptual loss (paper: 10)"),
+            &mut config.lambda_perc,
+            weight.clone(),
+            0.1,
+        );
+        if config.perceptual == Perceptual::LpipsBoth {
+            let vgg = ("λ VGG-16", "Weight of VGG-16 beside AlexNet, within the perceptual loss");
+            rows.number(vgg, &mut config.lambda_vgg, weight, 0.01);
+            let part = ("VGG-16 sees", "Side of the part of the picture that VGG-16 judges, in pixels");
+            rows.number(part, &mut config.vgg_part, 32..=config.size, 1.0);
+        }
+        let shift = ("Moving window", "Largest shift of what AlexNet sees, in pixels; against a lattice of dots");
+        rows.number(shift, &mut config.perceptual_shift, 0..=config.size / 4, 0.1);
+        let from = ("Adversarial from", "First steps in which the generator does not listen to the discriminator");
+        rows.number(from, &mut config.adversarial_from, 0..=1_000_000, 1.0);
+        rows.choice(
+            ("Doubling", "Resize-convolution leaves no chequered pattern"),
+            &mut config.upsampling,
+            &UPSAMPLING,
+        );
         let filters = ("Discriminator filters", "pix2pix: 64");
         rows.number(filters, &mut config.discriminator_channels, 1..=256, 0.25);
         rows.choice(("Grid", "What the network sees"), &mut config.size, &SIZES);

@@ -29,6 +29,7 @@ pub(super) fn records(report: &SeriesReport) -> impl Iterator<Item = Vec<String>
         "change_ratio",
         "saturated_bright",
         "saturated_dark",
+        "lattice",
         "painted_outside",
         "outside_training",
     ];
@@ -43,6 +44,7 @@ pub(super) fn records(report: &SeriesReport) -> impl Iterator<Item = Vec<String>
             figures.change_ratio,
             figures.saturated_bright,
             figures.saturated_dark,
+            figures.lattice,
             figures.painted_outside,
         ];
         record.extend(values.map(|value| format!("{value:.6}")));
@@ -72,6 +74,7 @@ fn rows(one: &OneSeries) -> Vec<Vec<String>> {
         "CT change (levels)",
         "clipped bright",
         "clipped dark",
+        "lattice (levels)",
         "painted outside the body",
         "outside training",
     ];
@@ -86,6 +89,7 @@ fn rows(one: &OneSeries) -> Vec<Vec<String>> {
             format!("{:.1}", figures.ct_change),
             percent(figures.saturated_bright),
             percent(figures.saturated_dark),
+            format!("{:.2}", figures.lattice),
             percent(figures.painted_outside),
             figures.outside_training.map_or_else(String::new, percent),
         ]

@@ -6,7 +6,7 @@ use crate::training::evaluation::{MethodReport, Metric, Report, Scores};
 /// A table for a terminal, with the sets and the differences below it.
 pub(super) fn text(report: &Report) -> String {
     let metrics = metrics_of(report);
-    let title = format!("split {}, {} slices; mean and 95 % interval\n", report.split, report.slices);
+    let title = format!("{}; mean and 95 % interval\n", title(report));
     let mut parts = vec![title, aligned(&method_rows(report, &metrics, |words, _| words))];
     let below = [("by set", set_rows(report, &metrics)), ("differences", difference_rows(report, &metrics))];
     for (title, rows) in below.iter().filter(|(_, rows)| rows.len() > 1) {
@@ -19,14 +19,17 @@ pub(super) fn text(report: &Report) -> String {
 pub(super) fn markdown(report: &Report) -> String {
     let metrics = metrics_of(report);
     let bold = |words: String, is_best| if is_best { format!("**{words}**") } else { words };
-    let mut parts = vec![
-        format!("Split `{}`, {} slices; mean [95 % interval].\n", report.split, report.slices),
-        in_markdown(&method_rows(report, &metrics, bold)),
-    ];
+    let mut parts =
+        vec![format!("{}; mean [95 % interval].\n", title(report)), in_markdown(&method_rows(report, &metrics, bold))];
     let below = [set_rows(report, &metrics), difference_rows(report, &metrics)];
     parts.extend(below.iter().filter(|rows| rows.len() > 1).map(|rows| in_markdown(rows)));
     parts.extend(report.notes.iter().map(|note| format!("Note: {note}.\n")));
     parts.join("\n")
+}
+
+fn title(report: &Report) -> String {
+    let Report { split, slices, lattice_of_photographs, .. } = report;
+    format!("Split {split}, {slices} slices (lattice of the photographs: {lattice_of_photographs:.2})")
 }
 
 /// Metrics that were measured.
@@ -138,7 +141,7 @@ mod tests {
             name: name.to_owned(),
             weights: None,
             grid: 256,
-            means: Scores { rmse, ssim, lpips, lpips_vgg: None },
+            means: Scores { rmse, ssim, lpips, lpips_vgg: None, lattice: 0.0 },
             intervals: intervals.map(|(key, mean)| (key, interval(mean))).into(),
             sets: BTreeMap::new(),
         }
@@ -149,6 +152,7 @@ mod tests {
         Report {
             split: "val".to_owned(),
             slices: 3,
+            lattice_of_photographs: 0.1,
             methods: vec![method("a", [40.0, 0.4, 0.36]), method("b", [31.83, 0.6, 0.4])],
             differences: vec![Difference { name: "b".to_owned(), from: "a".to_owned(), by_metric }],
             notes: vec!["no grey".to_owned()],

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::engine::training_messages::HeldOutMetrics;
 use crate::model::WeightsCard;
-use crate::training::{Adversarial, Dataset, Perceptual, TrainConfig};
+use crate::training::{Adversarial, Dataset, Perceptual, TrainConfig, Upsampling};
 
 /// The card of a run's generator, before it is measured. `start`: of the weights that it began with.
 pub(super) fn of_run(
@@ -19,8 +19,9 @@ pub(super) fn of_run(
     WeightsCard {
         name: config.name.clone(),
         data: format!("{words}{slices} slices{from}"),
+        regions: regions(config, start),
         licence: config.licence.clone(),
-        architecture: format!("pix2pix U-Net, 8 levels, {} filters", config.base_channels),
+        architecture: architecture(config),
         optimizer: optimizer(config),
         losses: losses(config),
         tool: concat!("ct2rgb ", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -28,6 +29,22 @@ pub(super) fn of_run(
         region: dataset.region_model().ok(),
         ..WeightsCard::default()
     }
+}
+
+/// As they were named, else those of the weights that the run began with: they have seen them.
+fn regions(config: &TrainConfig, start: Option<&WeightsCard>) -> Vec<String> {
+    match start {
+        Some(card) if config.regions.is_empty() => card.regions.clone(),
+        _ => config.regions.clone(),
+    }
+}
+
+fn architecture(config: &TrainConfig) -> String {
+    let doubling = match config.upsampling {
+        Upsampling::Transposed => "",
+        Upsampling::Resize => ", doubling by resize-convolution",
+    };
+    format!("pix2pix U-Net, 8 levels, {} filters{doubling}", config.base_channels)
 }
 
 fn optimizer(config: &TrainConfig) -> String {
@@ -56,7 +73,10 @@ fn losses(config: &TrainConfig) -> String {
         Perceptual::Resnet50 => "features of ResNet-50".to_owned(),
         Perceptual::None => "no perceptual loss".to_owned(),
     };
-    format!("{adversarial}{} · L1, {} · {perceptual}", config.lambda_rec, config.lambda_perc)
+    let shift = config.perceptual_shift;
+    let moving =
+        if shift > 0 { format!(", seen through a window that moves by up to {shift} pixels") } else { String::new() };
+    format!("{adversarial}{} · L1, {} · {perceptual}{moving}", config.lambda_rec, config.lambda_perc)
 }
 
 /// The card with the figures of a measurement.

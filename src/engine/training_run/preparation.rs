@@ -41,6 +41,9 @@ pub(super) fn prepare<'a>(request: &TrainingRequest, hooks: &'a TrainingHooks<'a
     if let Some(best) = &best {
         // It knows what the run started from.
         card.data.clone_from(&best.data);
+        if config.regions.is_empty() {
+            card.regions.clone_from(&best.regions);
+        }
     }
     Ok(Run {
         hooks,

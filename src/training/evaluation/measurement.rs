@@ -49,6 +49,8 @@ pub struct Measurement {
     pub rows: Vec<PairRow>,
     /// For each method, a score for each row.
     pub scores: Vec<Vec<Scores>>,
+    /// Mean of what [`Metric::Lattice`](super::Metric::Lattice) finds in the photographs, as the first method sees them.
+    pub lattice_of_photographs: f64,
 }
 
 /// Paints every row by every method and compares it with the photograph, on the grid of the method's own recipe. All rows are
@@ -65,10 +67,14 @@ pub fn measure(
         read_measurable(chunk, recipe, watch.cancel)?;
     }
     let mut scores = vec![Vec::with_capacity(rows.len()); methods.len()];
+    let mut of_photographs = 0.0;
     for (chunk_index, chunk) in rows.chunks(READ_AT_ONCE).enumerate() {
         for recipe in &recipes {
             for (index, slice) in read_measurable(chunk, recipe, watch.cancel)?.iter().enumerate() {
                 let truth = meter.see(slice.truth.crop(slice.body))?;
+                if methods.first().is_some_and(|method| method.recipe() == *recipe) {
+                    of_photographs += truth.lattice();
+                }
                 for (place, method) in methods.iter().enumerate().filter(|(_, method)| method.recipe() == *recipe) {
                     if watch.cancel.is_cancelled() {
                         return Err(TrainingError::Cancelled);
@@ -83,7 +89,8 @@ pub fn measure(
             }
         }
     }
-    Ok(Measurement { rows, scores })
+    let lattice_of_photographs = of_photographs / rows.len().max(1) as f64;
+    Ok(Measurement { rows, scores, lattice_of_photographs })
 }
 
 /// The recipes of the methods, each once, in their order: a slice is prepared once for all methods that see it alike.

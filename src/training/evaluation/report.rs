@@ -22,6 +22,8 @@ pub struct Report {
     pub slices: usize,
     /// In the order in which they were given, baselines first.
     pub methods: Vec<MethodReport>,
+    /// Mean lattice of the photographs themselves, in 8-bit levels: what a picture without a pattern has.
+    pub lattice_of_photographs: f64,
     /// Each generator against the first.
     pub differences: Vec<Difference>,
     /// What a reader of the figures must know, in sentences without a full stop.
@@ -85,6 +87,7 @@ impl Report {
             split: split.to_owned(),
             slices: measurement.rows.len(),
             methods: methods.iter().zip(&measurement.scores).map(of_method).collect(),
+            lattice_of_photographs: measurement.lattice_of_photographs,
             differences: differences(methods, measurement, &blocks),
             notes,
         }

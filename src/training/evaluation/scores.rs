@@ -3,10 +3,10 @@
 use serde::Serialize;
 
 use crate::training::TrainingError;
-use crate::training::metrics::{Lpips, LpipsFeatures, rmse, ssim};
+use crate::training::metrics::{Lpips, LpipsFeatures, lattice, rmse, ssim};
 use crate::training::picture::RgbPicture;
 
-/// A measure of likeness (paper §4, DESIGN.md "Metrics").
+/// A measure of likeness (paper §4, DESIGN.md "Metrics"), or of what no picture should have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     /// Root of the mean squared error in 8-bit levels.
@@ -17,11 +17,13 @@ pub enum Metric {
     Lpips,
     /// LPIPS v0.1 with VGG-16.
     LpipsVgg,
+    /// Strength of a pattern that repeats with the network's doublings, in 8-bit levels.
+    Lattice,
 }
 
 impl Metric {
-    /// In the order of the paper's tables, VGG beside its sibling.
-    pub const ALL: [Self; 4] = [Self::Rmse, Self::Ssim, Self::Lpips, Self::LpipsVgg];
+    /// In the order of the paper's tables, VGG beside its sibling, what needs no truth at the end.
+    pub const ALL: [Self; 5] = [Self::Rmse, Self::Ssim, Self::Lpips, Self::LpipsVgg, Self::Lattice];
 
     /// For people.
     pub fn name(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Metric {
             Self::Ssim => "SSIM",
             Self::Lpips => "LPIPS",
             Self::LpipsVgg => "LPIPS-VGG",
+            Self::Lattice => "lattice",
         }
     }
 
@@ -40,6 +43,7 @@ impl Metric {
             Self::Ssim => "ssim",
             Self::Lpips => "lpips",
             Self::LpipsVgg => "lpips_vgg",
+            Self::Lattice => "lattice",
         }
     }
 
@@ -50,7 +54,7 @@ impl Metric {
 
     /// Decimals that are worth reading.
     pub fn decimals(self) -> usize {
-        if self == Self::Rmse { 2 } else { 3 }
+        if matches!(self, Self::Rmse | Self::Lattice) { 2 } else { 3 }
     }
 }
 
@@ -65,6 +69,8 @@ pub struct Scores {
     pub lpips: f64,
     /// Lower is better; `None` where VGG was left out.
     pub lpips_vgg: Option<f64>,
+    /// 8-bit levels; lower is better.
+    pub lattice: f64,
 }
 
 impl Scores {
@@ -75,6 +81,7 @@ impl Scores {
             Metric::Ssim => Some(self.ssim),
             Metric::Lpips => Some(self.lpips),
             Metric::LpipsVgg => self.lpips_vgg,
+            Metric::Lattice => Some(self.lattice),
         }
     }
 
@@ -85,11 +92,18 @@ impl Scores {
             sum.rmse += scores.rmse;
             sum.ssim += scores.ssim;
             sum.lpips += scores.lpips;
+            sum.lattice += scores.lattice;
             sum.lpips_vgg = sum.lpips_vgg.zip(scores.lpips_vgg).map(|(sum, value)| sum + value);
             count += 1.0;
         }
         let mean = |sum: f64| sum / count.max(1.0);
-        Self { rmse: mean(sum.rmse), ssim: mean(sum.ssim), lpips: mean(sum.lpips), lpips_vgg: sum.lpips_vgg.map(mean) }
+        Self {
+            rmse: mean(sum.rmse),
+            ssim: mean(sum.ssim),
+            lpips: mean(sum.lpips),
+            lpips_vgg: sum.lpips_vgg.map(mean),
+            lattice: mean(sum.lattice),
+        }
     }
 }
 
@@ -106,6 +120,13 @@ pub(super) struct SeenTruth {
     picture: RgbPicture,
     alex: LpipsFeatures,
     vgg: Option<LpipsFeatures>,
+}
+
+impl SeenTruth {
+    /// What [`Metric::Lattice`] finds in it.
+    pub(super) fn lattice(&self) -> f64 {
+        lattice(&self.picture)
+    }
 }
 
 impl Meter {
@@ -130,7 +151,7 @@ impl Meter {
             (Some(vgg), Some(truth)) => Some(vgg.distance_between(&vgg.features(picture)?, truth)?),
             _ => None,
         };
-        Ok(Scores { rmse, ssim, lpips, lpips_vgg })
+        Ok(Scores { rmse, ssim, lpips, lpips_vgg, lattice: lattice(picture) })
     }
 }
 

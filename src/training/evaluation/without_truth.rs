@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::model::{Colorizer, ModelError};
 use crate::preprocess::{Ablation, EdgeRanges, HuRange, Prepared, PreprocessError, RegionFeatures};
 use crate::training::TrainingError;
+use crate::training::metrics::lattice;
+use crate::training::picture::RgbPicture;
 use crate::units::{CancelFlag, SliceIndex};
 use crate::volume::{CtSlice, CtVolume};
 
@@ -56,6 +58,9 @@ pub struct SeriesFigures {
     pub saturated_bright: f64,
     /// Share of the body's pixels with a channel at the lower end.
     pub saturated_dark: f64,
+    /// Strength of a pattern that repeats with the network's doublings, on the network's grid, in 8-bit levels: mean of
+    /// [`lattice`] over the slices.
+    pub lattice: f64,
     /// Painted pixels outside the body, as a share of the body's: the table, and noise in the air.
     pub painted_outside: f64,
     /// Share of the slices that look like nothing the generator was trained on; `None` when its card does not say.
@@ -90,7 +95,9 @@ pub fn measure_series(
         let prepared = recipe.prepare(ct, pixel_size_mm);
         match prepared.and_then(|prepared| Ok((body_of(ct, &prepared)?, prepared))) {
             Ok((body, prepared)) => {
-                let rgb8 = prepared.rgb8_on_ct(&colorizer.generate(&prepared)?);
+                let planes = colorizer.generate(&prepared)?;
+                sums.lattice += lattice(&RgbPicture::from_signed_unit(&planes, &prepared.grid_mask, prepared.size));
+                let rgb8 = prepared.rgb8_on_ct(&planes);
                 let is_outside_training = is_outside(colorizer, &prepared);
                 let (prepared, edges, rgb8) = (&prepared, recipe.edges, rgb8.as_slice());
                 (watch.on_slice)(slice, Some(&ColoredSlice { slice, ct, prepared, edges, rgb8, is_outside_training }));
@@ -131,6 +138,7 @@ struct Sums {
     skipped: usize,
     outside_training: usize,
     outside_body: u64,
+    lattice: f64,
     color_change: f64,
     ct_change: f64,
     compared: u64,
@@ -182,6 +190,7 @@ impl Sums {
             change_ratio: share(self.color_change, self.ct_change),
             saturated_bright: share(self.bright as f64, self.pixels as f64),
             saturated_dark: share(self.dark as f64, self.pixels as f64),
+            lattice: share(self.lattice, self.slices as f64),
             painted_outside: share(self.outside_body as f64, self.pixels as f64),
             outside_training: is_region_known.then(|| share(self.outside_training as f64, self.slices as f64)),
         }

@@ -1,9 +1,11 @@
 //! How close a coloured slice is to the cryosection: RMSE, SSIM and LPIPS (paper §4, DESIGN.md "Metrics").
 
+mod lattice;
 mod lpips;
 mod rmse;
 mod ssim;
 
+pub use lattice::lattice;
 pub use lpips::{Lpips, LpipsFeatures};
 pub use rmse::rmse;
 pub use ssim::ssim;
