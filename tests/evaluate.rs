@@ -102,8 +102,9 @@ fn everything_that_is_asked_for_is_written_and_well_formed() {
     let methods = report["methods"].as_array().unwrap();
     let weights: Vec<_> = methods.iter().map(|method| method["weights"].clone()).collect();
     assert_eq!(weights, [Value::Null, Value::Null, "bundled".into()], "baselines first");
+    assert!(report["lattice_of_photographs"].is_number(), "{report}");
     for method in methods {
-        for metric in ["rmse", "ssim", "lpips"] {
+        for metric in ["rmse", "ssim", "lpips", "lattice"] {
             let interval = &method["intervals"][metric];
             let [low, mean, high] = ["low", "mean", "high"].map(|end| interval[end].as_f64().unwrap());
             assert!(low <= mean && mean <= high, "{metric} of {method}");
@@ -124,7 +125,7 @@ fn everything_that_is_asked_for_is_written_and_well_formed() {
     assert!((of_grey.sum::<f64>() / 4.0 - methods[0]["rmse"].as_f64().unwrap()).abs() < 1e-5, "the mean is theirs");
 
     let markdown = std::fs::read_to_string(folder.path().join("table.md")).unwrap();
-    let header = "| method | RMSE ↓ | SSIM ↑ | LPIPS ↓ |\n| --- | --- | --- | --- |\n";
+    let header = "| method | RMSE ↓ | SSIM ↑ | LPIPS ↓ | lattice ↓ |\n| --- | --- | --- | --- | --- |\n";
     assert!(markdown.contains(header), "{markdown}");
     assert!(markdown.lines().any(|line| line.starts_with("| HU to colour table | **")), "the best in bold: {markdown}");
     let stamp = ct2rgb::io::rgb_image::read_stamp(&folder.path().join("sheet.png")).unwrap();
@@ -137,10 +138,10 @@ fn the_table_for_people_has_vgg_and_an_interval_in_every_cell() {
     write_table(folder.path(), &[("head", 100, "test"), ("head", 150, "train")]);
     let text =
         stdout(&mut ct2rgb(folder.path(), &["--pairs", "pairs.csv", "--split", "test", "--baselines", "hu-table"]));
-    assert!(text.contains("LPIPS-VGG ↓") && text.starts_with("split test, 1 slices"), "{text}");
+    assert!(text.contains("LPIPS-VGG ↓") && text.starts_with("Split test, 1 slices"), "{text}");
     let rows: Vec<_> = text.lines().filter(|line| line.starts_with("HU to ") || line.starts_with("bundled")).collect();
     assert_eq!(rows.len(), 2, "{text}");
-    assert!(rows.iter().all(|row| row.matches('[').count() == 4), "{text}");
+    assert!(rows.iter().all(|row| row.matches('[').count() == 5), "{text}");
 }
 
 #[test]

@@ -169,8 +169,8 @@ fn text_of(event: &TrainingEvent) -> Option<String> {
         TrainingEvent::Measured(metrics) => {
             let vgg = metrics.lpips_vgg.map(|value| format!(", LPIPS-VGG {value:.4}")).unwrap_or_default();
             format!(
-                "held out at step {} (epoch {:.2}): RMSE {:.2}, SSIM {:.4}, LPIPS {:.4}{vgg}",
-                metrics.step, metrics.epoch, metrics.rmse, metrics.ssim, metrics.lpips
+                "held out at step {} (epoch {:.2}): RMSE {:.2}, SSIM {:.4}, LPIPS {:.4}{vgg}, lattice {:.2}",
+                metrics.step, metrics.epoch, metrics.rmse, metrics.ssim, metrics.lpips, metrics.lattice
             )
         }
         TrainingEvent::CheckpointSaved { step } => format!("saved at step {step}"),

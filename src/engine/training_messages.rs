@@ -82,6 +82,9 @@ pub struct HeldOutMetrics {
     pub lpips: f64,
     /// LPIPS v0.1 with VGG-16; only measured where VGG-16 is part of the training's loss.
     pub lpips_vgg: Option<f64>,
+    /// Strength of a pattern that repeats with the network's doublings, in 8-bit levels; lower is better.
+    #[serde(default)]
+    pub lattice: f64,
 }
 
 /// Something that happened in a training run.

@@ -12,11 +12,13 @@ pub enum Metric {
     /// Distance in the features of AlexNet.
     #[default]
     Lpips,
+    /// Strength of a pattern that repeats with the network's doublings.
+    Lattice,
 }
 
 impl Metric {
-    /// In the order of the paper's tables.
-    pub const ALL: [Self; 3] = [Self::Rmse, Self::Ssim, Self::Lpips];
+    /// In the order of the paper's tables, what needs no truth at the end.
+    pub const ALL: [Self; 4] = [Self::Rmse, Self::Ssim, Self::Lpips, Self::Lattice];
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -24,6 +26,7 @@ impl Metric {
             Self::Rmse => "RMSE",
             Self::Ssim => "SSIM",
             Self::Lpips => "LPIPS",
+            Self::Lattice => "Lattice",
         }
     }
 
@@ -32,6 +35,7 @@ impl Metric {
         match self {
             Self::Rmse => "Of 8-bit levels; lower is better",
             Self::Ssim => "1 is best",
+            Self::Lattice => "Strength of a pattern that the network leaves, in 8-bit levels; lower is better",
             Self::Lpips => "Version 0.1 with AlexNet; lower is better",
         }
     }
@@ -42,12 +46,17 @@ impl Metric {
             Self::Rmse => metrics.rmse,
             Self::Ssim => metrics.ssim,
             Self::Lpips => metrics.lpips,
+            Self::Lattice => metrics.lattice,
         }
     }
 
     /// A value with as many decimals as mean something.
     pub fn words(self, value: f64) -> String {
-        if self == Self::Rmse { format!("{value:.1}") } else { format!("{value:.3}") }
+        match self {
+            Self::Rmse => format!("{value:.1}"),
+            Self::Lattice => format!("{value:.2}"),
+            Self::Ssim | Self::Lpips => format!("{value:.3}"),
+        }
     }
 
     /// The best of all.

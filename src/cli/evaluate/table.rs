@@ -135,13 +135,13 @@ mod tests {
         Interval { mean, low: mean * 0.9, high: mean * 1.1 }
     }
 
-    fn method(name: &str, [rmse, ssim, lpips]: [f64; 3]) -> MethodReport {
-        let intervals = [("rmse", rmse), ("ssim", ssim), ("lpips", lpips)];
+    fn method(name: &str, [rmse, ssim, lpips, lattice]: [f64; 4]) -> MethodReport {
+        let intervals = [("rmse", rmse), ("ssim", ssim), ("lpips", lpips), ("lattice", lattice)];
         MethodReport {
             name: name.to_owned(),
             weights: None,
             grid: 256,
-            means: Scores { rmse, ssim, lpips, lpips_vgg: None, lattice: 0.0 },
+            means: Scores { rmse, ssim, lpips, lpips_vgg: None, lattice },
             intervals: intervals.map(|(key, mean)| (key, interval(mean))).into(),
             sets: BTreeMap::new(),
         }
@@ -153,7 +153,7 @@ mod tests {
             split: "val".to_owned(),
             slices: 3,
             lattice_of_photographs: 0.1,
-            methods: vec![method("a", [40.0, 0.4, 0.36]), method("b", [31.83, 0.6, 0.4])],
+            methods: vec![method("a", [40.0, 0.4, 0.36, 2.0]), method("b", [31.83, 0.6, 0.4, 1.0])],
             differences: vec![Difference { name: "b".to_owned(), from: "a".to_owned(), by_metric }],
             notes: vec!["no grey".to_owned()],
         }
@@ -163,9 +163,15 @@ mod tests {
     fn the_best_of_each_metric_is_bold_whichever_way_it_goes() {
         let text = markdown(&report());
         let row = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-        assert_eq!(row("| a "), "| a | 40.00 [36.00, 44.00] | 0.400 [0.360, 0.440] | **0.360** [0.324, 0.396] |");
-        assert_eq!(row("| b |"), "| b | **31.83** [28.65, 35.01] | **0.600** [0.540, 0.660] | 0.400 [0.360, 0.440] |");
-        assert!(text.contains("| b less a | −2.50 [−3.00, 0.25] |  |  |"), "{text}");
+        assert_eq!(
+            row("| a "),
+            "| a | 40.00 [36.00, 44.00] | 0.400 [0.360, 0.440] | **0.360** [0.324, 0.396] | 2.00 [1.80, 2.20] |"
+        );
+        assert_eq!(
+            row("| b |"),
+            "| b | **31.83** [28.65, 35.01] | **0.600** [0.540, 0.660] | 0.400 [0.360, 0.440] | **1.00** [0.90, 1.10] |"
+        );
+        assert!(text.contains("| b less a | −2.50 [−3.00, 0.25] |  |  |  |"), "{text}");
         assert!(text.ends_with("Note: no grey.\n"), "{text}");
     }
 

@@ -11,7 +11,7 @@ use crate::training::{StepReport, TrainingError};
 
 const LOG_HEADER: &str =
     "step,learning_rate,loss_d_real,loss_d_fake,loss_g_adversarial,loss_g_rec,loss_g_perc,loss_g_part,secs";
-const MEASUREMENTS_HEADER: &str = "step,epoch,rmse,ssim,lpips,lpips_vgg";
+const MEASUREMENTS_HEADER: &str = "step,epoch,rmse,ssim,lpips,lpips_vgg,lattice";
 
 /// The folder of a run, held by one run at a time:
 ///
@@ -83,9 +83,9 @@ impl RunFolder {
     }
 
     pub(super) fn log_metrics(&mut self, metrics: &HeldOutMetrics) -> Result<(), TrainingError> {
-        let HeldOutMetrics { step, epoch, rmse, ssim, lpips, lpips_vgg } = metrics;
+        let HeldOutMetrics { step, epoch, rmse, ssim, lpips, lpips_vgg, lattice } = metrics;
         let lpips_vgg = lpips_vgg.map(|value| format!("{value:.5}")).unwrap_or_default();
-        let line = format!("{step},{epoch:.3},{rmse:.4},{ssim:.5},{lpips:.5},{lpips_vgg}");
+        let line = format!("{step},{epoch:.3},{rmse:.4},{ssim:.5},{lpips:.5},{lpips_vgg},{lattice:.3}");
         append(&mut self.measurements, &line, &self.path.join("measurements.csv"))?;
         self.flush()
     }
@@ -119,8 +119,10 @@ fn open_table(path: &Path, header: &str, end: u64) -> Result<BufWriter<File>, Tr
         let step_of_line = line.split(',').next().and_then(|step| step.parse::<u64>().ok());
         step_of_line.is_some_and(|step| step < end)
     };
-    let lines = std::iter::once(header).chain(before.lines().filter(is_kept));
-    let text: String = lines.flat_map(|line| [line, "\n"]).collect();
+    // Older programs wrote fewer columns.
+    let commas = |line: &str| line.matches(',').count();
+    let padded = |line: &str| line.to_owned() + &",".repeat(commas(header).saturating_sub(commas(line))) + "\n";
+    let text: String = std::iter::once(header).chain(before.lines().filter(is_kept)).map(padded).collect();
     write_atomically(path, text.as_bytes()).map_err(failed)?;
     OpenOptions::new().append(true).open(path).map(BufWriter::new).map_err(failed)
 }
@@ -135,5 +137,20 @@ fn clear_unfinished(folder: &Path) {
         if is_unfinished && let Err(error) = std::fs::remove_file(entry.path()) {
             tracing::debug!(%error, "an unfinished file stays");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_an_older_program_is_filled_up_to_its_new_columns() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        std::fs::write(&path, "step,rmse\n0,31.5\n200,30.1\n400,29.9\n").unwrap();
+        drop(open_table(&path, "step,rmse,ssim,lattice", 400).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "step,rmse,ssim,lattice\n0,31.5,,\n200,30.1,,\n", "and later steps are cut off");
     }
 }

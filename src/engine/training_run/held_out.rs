@@ -8,7 +8,7 @@ use super::folder::RunFolder;
 use crate::engine::training_messages::{HeldOutMetrics, TrainingPreview};
 use crate::model::weights::write_atomically;
 use crate::model::{Colorizer, DeviceChoice, FeatureNetwork, GeneratorWeights, ModelError, OpenDevice};
-use crate::training::metrics::{Lpips, rmse, ssim};
+use crate::training::metrics::{Lpips, lattice, rmse, ssim};
 use crate::training::{PairSlice, Perceptual, RgbPicture, TrainingError};
 
 /// Slices that are never trained on, with what measures them.
@@ -73,13 +73,14 @@ impl HeldOut {
             ssim: mean(1),
             lpips: mean(2),
             lpips_vgg: self.lpips_vgg.as_ref().map(|_| mean(3)),
+            lattice: mean(4),
             ..HeldOutMetrics::default()
         };
         Ok((metrics, self.preview(&painted, folder)))
     }
 
-    /// RMSE, SSIM and both LPIPS inside the body's rectangle.
-    fn figures(&self, slice: &PairSlice, picture: &RgbPicture) -> Result<[f64; 4], TrainingError> {
+    /// RMSE, SSIM, both LPIPS and the lattice inside the body's rectangle.
+    fn figures(&self, slice: &PairSlice, picture: &RgbPicture) -> Result<[f64; 5], TrainingError> {
         let (picture, truth) = (picture.crop(slice.body), slice.truth.crop(slice.body));
         let vgg = self.lpips_vgg.as_ref().map(|lpips| lpips.distance(&picture, &truth)).transpose()?;
         Ok([
@@ -87,6 +88,7 @@ impl HeldOut {
             ssim(&picture, &truth)?,
             self.lpips.distance(&picture, &truth)?,
             vgg.unwrap_or_default(),
+            lattice(&picture),
         ])
     }
 
