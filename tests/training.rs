@@ -69,6 +69,20 @@ fn a_tiny_network_learns_one_pair() {
 }
 
 #[test]
+fn resize_convolution_holds_after_every_step() {
+    let unevenness = |upsampling: Upsampling| {
+        let mut trainer = trainer(&TrainConfig { upsampling, ema_decay: 0.0, ..tiny() });
+        steps(&mut trainer, 2);
+        let weights = trainer.generator_weights(WeightsCard::default()).unwrap();
+        let kernels = weights.parameters.get("up.2.conv.weight").unwrap().flatten_all().unwrap();
+        let rows = kernels.to_vec1::<f32>().unwrap();
+        rows.as_chunks::<4>().0.iter().map(|[a, b, c, d]| (a - b + c - d).abs()).fold(0.0, f32::max)
+    };
+    let [free, held] = [Upsampling::Transposed, Upsampling::Resize].map(unevenness);
+    assert!(held < 1e-5 && free > 0.02, "taps of even and odd pixels differ by {free} and {held}");
+}
+
+#[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.safetensors");

@@ -93,6 +93,29 @@ fn a_run_leaves_weights_figures_and_a_checkpoint() {
 
     let again = words(&run_through(&request).outcome.unwrap_err());
     assert!(again.contains("holds a run already"), "a new run never overwrites one: {again}");
+    for (left, next) in [("checkpoint", "generator"), ("generator", "best"), ("best", "log.csv")] {
+        std::fs::remove_file(folder.path().join(format!("run/{left}.safetensors"))).unwrap();
+        let again = words(&run_through(&request).outcome.unwrap_err());
+        assert!(again.contains("holds a run already") && again.contains(next), "nor what is left of one: {again}");
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_while_pictures_are_read_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pairs(folder.path());
+    let cancel = CancelFlag::new();
+    let hooks = TrainingHooks {
+        next_control: &|| None,
+        on_event: &|_| cancel.cancel(),
+        on_weights: &|_| {},
+        cancel: &cancel,
+        spares_a_core: true,
+    };
+    let outcome = run(&request(folder.path(), tiny(), TrainingStart::Nothing), &hooks);
+    assert!(matches!(outcome, Err(TrainingError::Cancelled)), "{outcome:?}");
+    let told = run_through(&request(folder.path(), tiny(), TrainingStart::Nothing));
+    assert!(told.outcome.unwrap().is_complete, "and the folder is free for a run");
 }
 
 #[test]
@@ -106,7 +129,9 @@ fn a_stopped_run_that_goes_on_equals_an_uninterrupted_one() {
     let stopped = run_with(&request(parts.path(), tiny(), TrainingStart::Nothing), &stop, &|_| {});
     let outcome = stopped.outcome.unwrap();
     assert!(!outcome.is_complete && outcome.step == 3, "{outcome:?}");
-    run_through(&request(parts.path(), tiny(), TrainingStart::Checkpoint)).outcome.unwrap();
+    // The settings in the file count: those of the request are another network's.
+    let other = TrainConfig { max_steps: 0, ..TrainConfig::default() };
+    run_through(&request(parts.path(), other, TrainingStart::CheckpointAsSaved)).outcome.unwrap();
     assert_eq!(losses(parts.path()), losses(whole.path()), "the same losses");
     assert!(checkpoint_bytes(parts.path()) == checkpoint_bytes(whole.path()), "the same state, to the last bit");
 }
@@ -241,6 +266,22 @@ fn bad_settings_are_refused_by_name() {
     assert!(error.contains("base_channels"), "weights of another width: {error}");
     let error = refused(folder.path(), tiny(), TrainingStart::Checkpoint);
     assert!(error.contains("no checkpoint"), "nothing to go on from: {error}");
+}
+
+#[test]
+fn a_run_does_not_go_on_over_other_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    write_pairs(folder.path());
+    let config = TrainConfig { max_steps: 1, ..tiny() };
+    run_through(&request(folder.path(), config.clone(), TrainingStart::Nothing)).outcome.unwrap();
+    let path = folder.path().join("pairs.csv");
+    let table = std::fs::read_to_string(&path).unwrap();
+    // The held-out slice changes places with the first: as many to train on as before.
+    let swapped = table.replace("phantom,0,train", "phantom,0,val").replace("phantom,40,val", "phantom,40,train");
+    assert_ne!(swapped, table, "two rows changed");
+    std::fs::write(&path, swapped).unwrap();
+    let error = refused(folder.path(), config, TrainingStart::Checkpoint);
+    assert!(error.contains("other slices"), "{error}");
 }
 
 #[test]

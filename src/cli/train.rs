@@ -168,9 +168,10 @@ fn text_of(event: &TrainingEvent) -> Option<String> {
         ),
         TrainingEvent::Measured(metrics) => {
             let vgg = metrics.lpips_vgg.map(|value| format!(", LPIPS-VGG {value:.4}")).unwrap_or_default();
+            let lattice = metrics.lattice.map(|value| format!(", lattice {value:.2}")).unwrap_or_default();
             format!(
-                "held out at step {} (epoch {:.2}): RMSE {:.2}, SSIM {:.4}, LPIPS {:.4}{vgg}, lattice {:.2}",
-                metrics.step, metrics.epoch, metrics.rmse, metrics.ssim, metrics.lpips, metrics.lattice
+                "held out at step {} (epoch {:.2}): RMSE {:.2}, SSIM {:.4}, LPIPS {:.4}{vgg}{lattice}",
+                metrics.step, metrics.epoch, metrics.rmse, metrics.ssim, metrics.lpips
             )
         }
         TrainingEvent::CheckpointSaved { step } => format!("saved at step {step}"),

@@ -132,6 +132,9 @@ fn put_in_use(shared: &Shared, choice: GeneratorChoice, colorizer: Colorizer) {
     };
     let mut session = shared.lock();
     session.generator = GeneratorState::Ready(Arc::new(colorizer));
+    if let GeneratorSource::Stored(source) = &choice.source {
+        session.last_stored = source.clone();
+    }
     session.in_use = choice;
     let had_any = session.drop_colors();
     let number = session.colors_number;

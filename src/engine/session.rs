@@ -102,8 +102,10 @@ pub(super) struct Session {
     pub(super) wanted: Option<GeneratorChoice>,
     pub(super) generator: GeneratorState,
     pub(super) training: Option<RunningTraining>,
-    /// What was in use before a training was applied.
-    pub(super) before_training: Option<GeneratorSource>,
+    /// What was in use before a training was applied; nothing when none is.
+    pub(super) before_training: Option<WeightsSource>,
+    /// The last weights in use that were no training's.
+    pub(super) last_stored: WeightsSource,
 }
 
 impl Session {
@@ -132,6 +134,7 @@ impl Session {
             generator: GeneratorState::Starting,
             training: None,
             before_training: None,
+            last_stored: WeightsSource::Bundled,
         }
     }
 

@@ -12,6 +12,7 @@ use super::training_messages::{TrainingControl, TrainingEvent, TrainingRequest};
 use super::training_run::{self, TrainingHooks};
 use super::worker::{guarded, spawn};
 use crate::model::GeneratorWeights;
+use crate::training::TrainingError;
 use crate::units::CancelFlag;
 
 /// Wishes that wait for the step in progress to end.
@@ -27,6 +28,10 @@ pub(super) struct RunningTraining {
 impl RunningTraining {
     /// Hands a wish to the run; one too many is dropped, and `false` says so.
     pub(super) fn tell(&self, control: TrainingControl) -> bool {
+        if control == TrainingControl::Stop {
+            // Heard while pictures are read, too.
+            self.stop.cancel();
+        }
         match self.controls.try_send(control) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
@@ -75,6 +80,7 @@ pub(super) fn start(shared: &Arc<Shared>, request: TrainingRequest) {
         let outcome = guarded(|| training_run::run(&request, &hooks));
         match outcome {
             Ok(Ok(outcome)) => tracing::info!(step = outcome.step, "training ended"),
+            Ok(Err(TrainingError::Cancelled)) => on_event(TrainingEvent::Cancelled),
             Ok(Err(error)) => on_event(TrainingEvent::Failed(UserError::from(&error))),
             Err(error) => on_event(TrainingEvent::Failed(error)),
         }
@@ -93,7 +99,12 @@ pub(super) fn start_applying(shared: &Shared) {
     let mut session = shared.lock();
     if session.before_training.is_none() && session.training.as_ref().is_some_and(|training| !training.is_over()) {
         let choice = session.wanted.as_ref().unwrap_or(&session.in_use);
-        session.before_training = Some(choice.source.clone());
+        // Weights of a training in memory are what one comes back from, not to.
+        let before = match &choice.source {
+            GeneratorSource::Stored(stored) => stored,
+            GeneratorSource::InMemory(_) => &session.last_stored,
+        };
+        session.before_training = Some(before.clone());
     }
 }
 
@@ -124,7 +135,7 @@ pub(super) fn stop_applying(shared: &Shared) {
     let mut session = shared.lock();
     if let Some(source) = session.before_training.take() {
         let device = session.wanted.as_ref().unwrap_or(&session.in_use).device;
-        session.wanted = Some(GeneratorChoice { source, device });
+        session.wanted = Some(GeneratorChoice { source: GeneratorSource::Stored(source), device });
     }
     drop(session);
     shared.announce();

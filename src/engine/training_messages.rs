@@ -16,6 +16,8 @@ pub enum TrainingStart {
     Weights(WeightsSource),
     /// From the checkpoint in the run's folder; the settings in it must agree with the request's.
     Checkpoint,
+    /// The same with the settings in the checkpoint; of the request's, only `max_steps` counts, unless it is 0.
+    CheckpointAsSaved,
 }
 
 /// A training run.
@@ -82,9 +84,9 @@ pub struct HeldOutMetrics {
     pub lpips: f64,
     /// LPIPS v0.1 with VGG-16; only measured where VGG-16 is part of the training's loss.
     pub lpips_vgg: Option<f64>,
-    /// Strength of a pattern that repeats with the network's doublings, in 8-bit levels; lower is better.
-    #[serde(default)]
-    pub lattice: f64,
+    /// Strength of a pattern that repeats with the network's doublings, in 8-bit levels; lower is better. `None` where no body is
+    /// large enough for it.
+    pub lattice: Option<f64>,
 }
 
 /// Something that happened in a training run.
@@ -110,7 +112,7 @@ pub enum TrainingEvent {
         /// `CPU`, or the GPU's name.
         device_name: String,
     },
-    /// A step is done. May be skipped when nobody reads fast enough.
+    /// A step is done.
     StepDone {
         /// Losses.
         report: StepReport,
@@ -142,6 +144,8 @@ pub enum TrainingEvent {
         /// Steps done.
         step: u64,
     },
+    /// Stopped before its first step: nothing was written.
+    Cancelled,
     /// The run is complete, or was stopped; checkpoint and weights are on disk.
     Ended {
         /// Steps done.

@@ -186,7 +186,7 @@ pub struct TrainConfig {
     #[arg(long, value_name = "PIXELS")]
     pub vgg_part: usize,
     /// Largest shift of the window through which a network that judges whole pictures sees them, drawn anew for each step: such a
-    /// network looks at every fourth pixel, and would have the generator paint for these (paper: 0; laptop: 8).
+    /// network looks at every fourth pixel, and would have the generator paint for these. One less than a multiple of 4, so that each comes equally often (paper: 0; laptop: 15).
     #[serde(default)]
     #[arg(long, value_name = "PIXELS")]
     pub perceptual_shift: usize,
@@ -226,6 +226,10 @@ pub struct TrainConfig {
     /// Share that is held out where the table has no split column (paper §4: 0.05).
     #[arg(long)]
     pub held_out_share: f64,
+    /// Where the held-out slabs lie when the table has no split column; `evaluate` takes the same.
+    #[serde(default)]
+    #[arg(long)]
+    pub split_seed: u64,
     /// Millimetres around held-out slices that are not trained on.
     #[arg(long, value_name = "MM")]
     pub guard_mm: f64,
@@ -278,7 +282,7 @@ impl TrainConfig {
                 base_channels: 32,
                 upsampling: Upsampling::Resize,
                 perceptual: Perceptual::LpipsAlex,
-                perceptual_shift: 8,
+                perceptual_shift: 15,
                 learning_rate: 2e-4,
                 decay_from: 0.5,
                 ema_decay: 0.998,
@@ -320,6 +324,7 @@ impl TrainConfig {
             train_split: TRAIN_SPLIT.to_owned(),
             held_out_split: HELD_OUT_SPLIT.to_owned(),
             held_out_share: 0.05,
+            split_seed: 0,
             guard_mm: 5.0,
             sets: Vec::new(),
             gelatin: GelatinRule::Air,
@@ -375,7 +380,8 @@ impl TrainConfig {
             check(share(value) && value < 1.0, field, "at least 0 and below 1", value.to_string())?;
         }
         let part = self.vgg_part;
-        check((32..=size).contains(&part), "vgg_part", "32 to the size of the grid", part.to_string())?;
+        let is_part = self.perceptual != Perceptual::LpipsBoth || (32..=size).contains(&part);
+        check(is_part, "vgg_part", "32 to the size of the grid", part.to_string())?;
         let shift = self.perceptual_shift;
         check(shift <= size / 4, "perceptual_shift", "0 to a quarter of the grid", shift.to_string())?;
         let unknown = self.regions.iter().find(|name| !REGIONS.contains(&name.as_str()));
@@ -394,7 +400,9 @@ impl TrainConfig {
             "a file with torchvision's ResNet-50, which the paper uses",
             "none".to_owned(),
         )?;
-        let is_judged = self.adversarial != Adversarial::None || self.lambda_rec + self.lambda_perc > 0.0;
+        let is_judged = self.lambda_rec > 0.0
+            || (self.perceptual != Perceptual::None && self.lambda_perc > 0.0)
+            || (self.adversarial != Adversarial::None && self.lambda_adversarial > 0.0);
         check(is_judged, "lambda_rec", "some loss with a weight above 0", "no loss at all".to_owned())?;
         self.augmentation.checked()
     }
@@ -406,7 +414,7 @@ impl TrainConfig {
 
     /// How a table without a split column is split.
     pub fn split_rule(&self) -> SplitRule {
-        SplitRule { held_out_share: self.held_out_share, seed: Seed(self.seed) }
+        SplitRule { held_out_share: self.held_out_share, seed: Seed(self.split_seed) }
     }
 
     /// Steps of the whole run over `slices` training slices.
@@ -558,6 +566,9 @@ mod tests {
         assert!(error(TrainConfig { size: 300, ..base() }).contains("size"), "size");
         assert!(error(TrainConfig { learning_rate: f64::NAN, ..base() }).contains("learning_rate"), "rate");
         assert!(error(TrainConfig::preset(Preset::Ct2rgb)).contains("perceptual_weights"), "the paper's needs a file");
+        let nothing =
+            TrainConfig { perceptual: Perceptual::None, adversarial: Adversarial::None, lambda_rec: 0.0, ..base() };
+        assert!(error(nothing).contains("no loss at all"), "λ of what is not there");
         assert!(error(TrainConfig { perceptual_shift: 65, ..base() }).contains("perceptual_shift"), "shift");
         let regions = vec!["head".to_owned(), "heart".to_owned()];
         assert!(error(TrainConfig { regions, ..base() }).contains("heart"), "an organ is no region");

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::augment::Variation;
 use super::config::{Augmentation, TrainConfig};
+use super::pairs::PairRow;
+use crate::model::weights::sha256_hex;
 use crate::model::{RandomStream, Seed, StreamState};
 
 /// A slice to train on, by its place in the data set, and how to vary it.
@@ -26,6 +28,8 @@ pub struct Sampler {
     position: usize,
     shuffle: RandomStream,
     augment: RandomStream,
+    /// Says which slices they are; empty when nobody said.
+    identity: String,
 }
 
 /// A sampler on disk.
@@ -35,6 +39,9 @@ pub struct SamplerState {
     position: usize,
     shuffle: StreamState,
     augment: StreamState,
+    /// Missing in the first checkpoints.
+    #[serde(default)]
+    identity: String,
 }
 
 impl Sampler {
@@ -48,7 +55,16 @@ impl Sampler {
             position: count,
             shuffle: seed.stream("order"),
             augment: seed.stream("augment"),
+            identity: String::new(),
         }
+    }
+
+    /// Over these rows, and no others: a run must not go on over other ones, nor train on what it held out.
+    pub fn of_rows(config: &TrainConfig, training: &[PairRow], held_out: &[PairRow]) -> Self {
+        let words = |row: &PairRow| format!("{}\t{}\t{:.6}\n", row.set, row.slice, row.level_mm);
+        let words = |rows: &[PairRow]| rows.iter().map(words).collect::<String>();
+        let identity = sha256_hex(format!("{}\n{}", words(training), words(held_out)).as_bytes());
+        Self { identity, ..Self::new(config, training.len()) }
     }
 
     /// Slices for the next step.
@@ -76,6 +92,7 @@ impl Sampler {
             position: self.position,
             shuffle: self.shuffle.state(),
             augment: self.augment.state(),
+            identity: self.identity.clone(),
         }
     }
 
@@ -89,6 +106,12 @@ impl Sampler {
                 sorted.len(),
                 self.order.len()
             ));
+        }
+        let are_known = !self.identity.is_empty() && !state.identity.is_empty();
+        if are_known && self.identity != state.identity {
+            return Err(
+                "it was made with other slices to train on or to hold out; use the same table and split".to_owned()
+            );
         }
         self.order.clone_from(&state.order);
         self.position = state.position;

@@ -130,9 +130,6 @@ impl Trainer {
             Upsampling::Transposed => None,
             Upsampling::Resize => Some(ResizeKernels::new(generator.parameters())?),
         };
-        if let Some(resize) = &resize {
-            resize.restore()?;
-        }
         let adam = Adam::new(generator.parameters(), config.betas())?;
         let ema = if config.ema_decay > 0.0 {
             generator.parameters().snapshot()?.iter().map(|(n, t)| (n.to_owned(), t.clone())).collect()

@@ -48,7 +48,7 @@ impl ResizeKernels {
         Ok(Self { kernels, projection })
     }
 
-    /// Once at the start, and after every step.
+    /// After every step: before the first, the weights that one starts from are measured as they are.
     pub(super) fn restore(&self) -> Result<()> {
         for kernel in &self.kernels {
             let rows = kernel.as_tensor().detach().reshape(((), TAPS))?;

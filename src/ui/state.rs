@@ -8,10 +8,10 @@ use super::notices::Notice;
 use super::open_series::OpenSeries;
 use super::screen::Screen;
 use super::settings::Settings;
-use super::training_state::TrainingState;
+use super::training_state::{RunPhase, TrainingState};
 use super::view::View;
 use super::window_choice::WindowChoice;
-use crate::engine::{Command, Event, LoadSource, SAMPLES, Sample, UserError};
+use crate::engine::{Command, Event, LoadSource, SAMPLES, Sample, TrainingControl, UserError};
 use crate::model::{DeviceChoice, WeightsCard, WeightsSource};
 use crate::preprocess::{EdgeRanges, Recipe};
 use crate::units::SliceIndex;
@@ -238,7 +238,25 @@ impl UiState {
             | Event::ExportFinished { .. }
             | Event::ExportFailed(_)
             | Event::ExportCancelled => self.export = super::export::status_from(event),
-            Event::Training(event) => self.training.apply(event),
+            Event::Training(event) => {
+                self.training.apply(event);
+                self.settle_applied();
+            }
+        }
+    }
+
+    /// When a run that paints the open series is over, its result stays in use as any weights do; without one, what was in use
+    /// before comes back.
+    fn settle_applied(&mut self) {
+        if !self.training.is_applied || self.training.is_on() {
+            return;
+        }
+        if let RunPhase::Ended { weights, .. } = &self.training.phase {
+            let weights = WeightsSource::File(weights.clone());
+            self.wish(Command::UseWeights(weights));
+        } else {
+            let command = self.training.control(TrainingControl::StopApplying);
+            self.wish(command);
         }
     }
 

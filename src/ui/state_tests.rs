@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::engine::{ColorFailure, Travel};
+use crate::engine::{ColorFailure, TrainingEvent, Travel};
 use crate::ui::commands::UiCommand;
 use crate::ui::open_series::ColorStatus;
 use crate::volume::{CtSlice, CtVolume, Geometry, NamedWindow, SeriesKind, SliceState, WindowLevel};
@@ -182,6 +182,24 @@ fn a_sample_is_called_what_it_shows() {
     let open = state.open.as_ref().unwrap();
     assert_eq!([&open.info.description, &state.series[0].description], [SAMPLES[1].title; 2]);
     assert!(open.is_sample && open.title().starts_with(SAMPLES[1].title));
+}
+
+#[test]
+fn when_a_run_is_over_its_file_stays_in_use_or_what_was_before_comes_back() {
+    let mut state = UiState::new(Settings::default());
+    let ended = TrainingEvent::Ended { step: 2, is_complete: true, weights: "run/generator.safetensors".into() };
+    for (event, is_kept) in [(ended, true), (TrainingEvent::Failed(error("the disk is gone")), false)] {
+        state.training.phase = RunPhase::Running;
+        state.training.is_applied = true;
+        state.apply(Event::Training(event));
+        let wishes = state.take_wishes();
+        let is_right = match &wishes[..] {
+            [Command::UseWeights(WeightsSource::File(path))] => is_kept && path.ends_with("generator.safetensors"),
+            [Command::ControlTraining(TrainingControl::StopApplying)] => !is_kept,
+            _ => false,
+        };
+        assert!(is_right && !state.training.is_applied, "{wishes:?}");
+    }
 }
 
 #[test]

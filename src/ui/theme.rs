@@ -72,7 +72,7 @@ pub struct Colors {
     /// The window over the histogram.
     pub histogram_window: Color32,
     /// Curves of the training panel.
-    pub curves: [Color32; 5],
+    pub curves: [Color32; 6],
 }
 
 const fn grey(level: u8) -> Color32 {
@@ -104,6 +104,7 @@ const DARK: Colors = Colors {
         Color32::from_rgb(120, 176, 255),
         Color32::from_rgb(232, 128, 160),
         grey(170),
+        Color32::from_rgb(196, 156, 255),
     ],
 };
 
@@ -124,6 +125,7 @@ const LIGHT: Colors = Colors {
         Color32::from_rgb(28, 96, 190),
         Color32::from_rgb(176, 44, 92),
         grey(110),
+        Color32::from_rgb(112, 60, 176),
     ],
     ..DARK
 };

@@ -96,7 +96,8 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
     });
     let (metric, all) = (training.metric, &training.metrics);
     let color = theme::colors(ui.ctx()).curves[0];
-    let points: Vec<[f64; 2]> = all.iter().map(|metrics| [metrics.step as f64, metric.of(metrics)]).collect();
+    let points: Vec<[f64; 2]> =
+        all.iter().filter_map(|metrics| Some([metrics.step as f64, metric.of(metrics)?])).collect();
     let bounds = roomy_bounds(points.iter().map(|point| point[1]));
     let last_step = points.last().map_or(1.0, |point| point[0]).max(1.0);
     plot(ui, "metrics").height(120.0).show(ui, |plot| {
@@ -116,7 +117,8 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
         for metric in Metric::ALL {
             ui.label(metric.name()).on_hover_text(metric.tip());
             for value in [metric.of(first), metric.best(all), metric.of(last)] {
-                ui.label(RichText::new(metric.words(value)).monospace());
+                let words = value.map_or_else(|| "–".to_owned(), |value| metric.words(value));
+                ui.label(RichText::new(words).monospace());
             }
             ui.end_row();
         }
@@ -130,7 +132,7 @@ mod tests {
     #[test]
     fn a_wild_start_does_not_flatten_the_curves() {
         let points: Vec<LossPoint> =
-            (0..100).map(|step| LossPoint { step, losses: [if step < 5 { 20.0 } else { 0.5 }; 5] }).collect();
+            (0..100).map(|step| LossPoint { step, losses: [if step < 5 { 20.0 } else { 0.5 }; 6] }).collect();
         assert!((highest_after_the_start(&points) - 0.5).abs() < 1e-6);
         assert!((highest_after_the_start(&points[..1]) - 20.0).abs() < 1e-6, "all that there is");
     }

@@ -3,7 +3,8 @@
 use crate::training::StepReport;
 
 /// Losses that the plot shows, in this order.
-pub const LOSS_NAMES: [&str; 5] = ["L1", "perceptual", "adversarial", "discriminator, real", "discriminator, made"];
+pub const LOSS_NAMES: [&str; 6] =
+    ["L1", "perceptual", "adversarial", "discriminator, real", "discriminator, made", "perceptual, of a part"];
 
 /// Means over some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,7 +12,7 @@ pub struct LossPoint {
     /// The last step.
     pub step: u64,
     /// In the order of [`LOSS_NAMES`].
-    pub losses: [f32; 5],
+    pub losses: [f32; 6],
 }
 
 /// Losses of a run.
@@ -20,13 +21,13 @@ pub struct LossHistory {
     points: Vec<LossPoint>,
     /// Steps that one point stands for.
     steps_per_point: u32,
-    sums: [f64; 5],
+    sums: [f64; 6],
     summed: u32,
 }
 
 impl Default for LossHistory {
     fn default() -> Self {
-        Self { points: Vec::new(), steps_per_point: 1, sums: [0.0; 5], summed: 0 }
+        Self { points: Vec::new(), steps_per_point: 1, sums: [0.0; 6], summed: 0 }
     }
 }
 
@@ -36,8 +37,14 @@ impl LossHistory {
 
     /// Takes in a step.
     pub fn push(&mut self, report: &StepReport) {
-        let losses =
-            [report.loss_g_rec, report.loss_g_perc, report.loss_g_adversarial, report.loss_d_real, report.loss_d_fake];
+        let losses = [
+            report.loss_g_rec,
+            report.loss_g_perc,
+            report.loss_g_adversarial,
+            report.loss_d_real,
+            report.loss_d_fake,
+            report.loss_g_part,
+        ];
         for (sum, loss) in self.sums.iter_mut().zip(losses) {
             *sum += f64::from(loss);
         }
@@ -45,7 +52,7 @@ impl LossHistory {
         if self.summed >= self.steps_per_point {
             let losses = self.sums.map(|sum| (sum / f64::from(self.summed)) as f32);
             self.points.push(LossPoint { step: report.step, losses });
-            (self.sums, self.summed) = ([0.0; 5], 0);
+            (self.sums, self.summed) = ([0.0; 6], 0);
         }
         if self.points.len() >= Self::MOST_POINTS {
             self.points = self.points.as_chunks::<2>().0.iter().map(|&[first, second]| merged(first, second)).collect();
@@ -61,7 +68,7 @@ impl LossHistory {
     /// Back to an earlier step.
     pub fn forget_after(&mut self, step: u64) {
         self.points.retain(|point| point.step <= step);
-        (self.sums, self.summed) = ([0.0; 5], 0);
+        (self.sums, self.summed) = ([0.0; 6], 0);
     }
 }
 

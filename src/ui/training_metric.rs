@@ -40,12 +40,12 @@ impl Metric {
         }
     }
 
-    /// Its value.
-    pub fn of(self, metrics: &HeldOutMetrics) -> f64 {
+    /// Its value, where it was measured.
+    pub fn of(self, metrics: &HeldOutMetrics) -> Option<f64> {
         match self {
-            Self::Rmse => metrics.rmse,
-            Self::Ssim => metrics.ssim,
-            Self::Lpips => metrics.lpips,
+            Self::Rmse => Some(metrics.rmse),
+            Self::Ssim => Some(metrics.ssim),
+            Self::Lpips => Some(metrics.lpips),
             Self::Lattice => metrics.lattice,
         }
     }
@@ -60,8 +60,8 @@ impl Metric {
     }
 
     /// The best of all.
-    pub fn best(self, all: &[HeldOutMetrics]) -> f64 {
-        let values = all.iter().map(|metrics| self.of(metrics));
-        if self == Self::Ssim { values.fold(f64::NEG_INFINITY, f64::max) } else { values.fold(f64::INFINITY, f64::min) }
+    pub fn best(self, all: &[HeldOutMetrics]) -> Option<f64> {
+        let values = all.iter().filter_map(|metrics| self.of(metrics));
+        if self == Self::Ssim { values.max_by(f64::total_cmp) } else { values.min_by(f64::total_cmp) }
     }
 }

@@ -106,6 +106,14 @@ pub fn main_settings_ui(ui: &mut Ui, draft: &mut TrainingDraft) -> Option<Window
     path_ui(ui, "ResNet-50", &mut draft.perceptual_weights, (hint, WindowWish::BrowsePerceptualWeights))
 }
 
+/// What can change in a run that is taken up again.
+pub fn length_ui(ui: &mut Ui, draft: &mut TrainingDraft) {
+    rows_ui(ui, "length", |rows| {
+        let most = ("Steps at most", "A shorter or longer run than was planned; 0 leaves it as it was");
+        rows.number(most, &mut draft.config.max_steps, 0..=100_000_000, 10.0);
+    });
+}
+
 /// Everything else.
 pub fn more_settings_ui(ui: &mut Ui, draft: &mut TrainingDraft) {
     let config = &mut draft.config;
@@ -125,12 +133,18 @@ pub fn more_settings_ui(ui: &mut Ui, draft: &mut TrainingDraft) {
             let part = ("VGG-16 sees", "Side of the part of the picture that VGG-16 judges, in pixels");
             rows.number(part, &mut config.vgg_part, 32..=config.size, 1.0);
         }
-        let shift = ("Moving window", "Largest shift of what AlexNet sees, in pixels; against a lattice of dots");
+        let shift = (
+            "Moving window",
+            "Largest shift of what judges whole pictures, in pixels; against a lattice of dots. One less than a multiple of 4",
+        );
         rows.number(shift, &mut config.perceptual_shift, 0..=config.size / 4, 0.1);
         let from = ("Adversarial from", "First steps in which the generator does not listen to the discriminator");
         rows.number(from, &mut config.adversarial_from, 0..=1_000_000, 1.0);
         rows.choice(
-            ("Doubling", "Resize-convolution leaves no chequered pattern"),
+            (
+                "Doubling",
+                "Resize-convolution leaves no chequered pattern; weights of the other kind need some hundred steps",
+            ),
             &mut config.upsampling,
             &UPSAMPLING,
         );
@@ -161,6 +175,8 @@ fn data_ui(ui: &mut Ui, draft: &mut TrainingDraft) {
         rows.text(("Hold out split", "A name in the table"), &mut config.held_out_split);
         let share = ("Share held out", "Where the table has no split (paper: 0.05)");
         rows.number(share, &mut config.held_out_share, 0.0..=1.0, 0.005);
+        let seed = ("Seed of the split", "Where the held-out slabs lie, where the table has no split");
+        rows.number(seed, &mut config.split_seed, 0..=u64::MAX, 1.0);
         let guard = ("Guard in mm", "Around held-out slices, not trained on");
         rows.number(guard, &mut config.guard_mm, 0.0..=1000.0, 0.1);
         rows.text(("Sets", "Names in the table with commas between them; all when empty"), &mut draft.sets);

@@ -6,7 +6,7 @@ use super::commands::WindowWish;
 use super::state::{GeneratorStatus, UiState};
 use super::theme;
 use super::training_panel::{Asked, gap_ui};
-use super::training_settings::{choice_ui, main_settings_ui, more_settings_ui};
+use super::training_settings::{choice_ui, length_ui, main_settings_ui, more_settings_ui};
 use super::training_state::{StartChoice, TrainingDraft};
 use crate::training::{Preset, TrainConfig};
 
@@ -28,9 +28,14 @@ pub fn setup_ui(ui: &mut Ui, state: &mut UiState) -> Option<Asked> {
     ui.add_space(theme::GRID_POINTS);
     start_ui(ui, draft, &state.generator);
     ui.add_space(theme::GRID_POINTS);
-    preset_ui(ui, draft);
-    browse = browse.or(main_settings_ui(ui, draft));
-    CollapsingHeader::new("More settings").show(ui, |ui| more_settings_ui(ui, draft));
+    if draft.start == StartChoice::Checkpoint {
+        ui.label(RichText::new("The run goes on with its own settings").small().weak());
+        length_ui(ui, draft);
+    } else {
+        preset_ui(ui, draft);
+        browse = browse.or(main_settings_ui(ui, draft));
+        CollapsingHeader::new("More settings").show(ui, |ui| more_settings_ui(ui, draft));
+    }
     ui.add_space(theme::GRID_POINTS);
     let request = state.training.draft.request(&state.weights, state.device);
     let is_ready = request.is_ok();

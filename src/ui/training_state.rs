@@ -82,11 +82,13 @@ impl TrainingDraft {
         let pairs = path_from_typed(&self.pairs).ok_or("Choose a pairs table first")?;
         let folder = path_from_typed(&self.folder).ok_or("Choose a folder for the run first")?;
         let config = self.filled_in();
-        config.checked().map_err(|error| error.to_string())?;
+        if self.start != StartChoice::Checkpoint {
+            config.checked().map_err(|error| error.to_string())?;
+        }
         let start = match self.start {
             StartChoice::Nothing => TrainingStart::Nothing,
             StartChoice::WeightsInUse => TrainingStart::Weights(weights.clone()),
-            StartChoice::Checkpoint => TrainingStart::Checkpoint,
+            StartChoice::Checkpoint => TrainingStart::CheckpointAsSaved,
         };
         Ok(TrainingRequest { pairs, folder, config, start, device })
     }
@@ -252,6 +254,7 @@ impl TrainingState {
                 self.facts.step = step;
                 self.phase = RunPhase::Ended { is_complete, weights };
             }
+            TrainingEvent::Cancelled => self.phase = RunPhase::Idle,
             TrainingEvent::Failed(error) => self.phase = RunPhase::Failed(error),
         }
     }

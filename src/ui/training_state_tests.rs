@@ -114,6 +114,25 @@ fn a_run_that_is_asked_to_stop_is_on_until_it_has_saved() {
 }
 
 #[test]
+fn a_run_that_is_stopped_before_its_first_step_leaves_the_panel_as_it_was() {
+    let mut state = started();
+    state.phase = RunPhase::Preparing { done: 1, total: 12 };
+    state.control(TrainingControl::Stop);
+    state.apply(TrainingEvent::Preparing { done: 2, total: 12 });
+    state.apply(TrainingEvent::Cancelled);
+    assert_eq!(state.phase, RunPhase::Idle);
+}
+
+#[test]
+fn a_run_that_is_taken_up_again_keeps_its_own_settings() {
+    let mut draft = draft();
+    draft.start = StartChoice::Checkpoint;
+    draft.config.learning_rate = 0.0;
+    let request = draft.request(&WeightsSource::Bundled, DeviceChoice::Auto).unwrap();
+    assert_eq!(request.start, TrainingStart::CheckpointAsSaved, "what is filled in does not count");
+}
+
+#[test]
 fn a_full_disk_is_told_and_training_goes_on() {
     let mut state = started();
     state.apply(TrainingEvent::CheckpointFailed(error("the disk is full")));

@@ -67,7 +67,7 @@ fn events_to(steps: u64) -> Vec<TrainingEvent> {
                 ssim: 0.55 - 0.2 * far,
                 lpips: 0.16 + 0.2 * far,
                 lpips_vgg: None,
-                lattice: 0.5 + 2.0 * far,
+                lattice: Some(0.5 + 2.0 * far),
             };
             events.push(TrainingEvent::Measured(metrics));
             events.push(TrainingEvent::Preview(Box::new(preview(step))));

@@ -12,4 +12,6 @@ pub(super) enum EvaluateError {
     WeightsTwice { path: PathBuf },
     #[error("no series of CT slices found: {path:?}")]
     NoSeries { path: PathBuf },
+    #[error("{names} names are given for {series} series; give each at most one")]
+    MoreNames { names: usize, series: usize },
 }

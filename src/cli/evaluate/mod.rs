@@ -17,7 +17,7 @@ use clap::{ArgGroup, Args, ValueEnum};
 use super::failure::Interrupted;
 use crate::io::LoadError;
 use crate::model::DeviceChoice;
-use crate::training::{HELD_OUT_SPLIT, TrainingError};
+use crate::training::{HELD_OUT_SPLIT, TrainConfig, TrainingError};
 
 /// What `evaluate` is told.
 #[derive(Args, Debug)]
@@ -37,6 +37,12 @@ pub struct EvaluateArgs {
     /// Split of the table that is measured.
     #[arg(long, value_name = "NAME", default_value = HELD_OUT_SPLIT)]
     split: String,
+    /// Share that a table without a split column holds out, as in `train`.
+    #[arg(long, value_name = "SHARE", default_value_t = TrainConfig::default().held_out_share)]
+    held_out_share: f64,
+    /// Where the held-out slabs of such a table lie, as in `train`.
+    #[arg(long, value_name = "SEED", default_value_t = TrainConfig::default().split_seed)]
+    split_seed: u64,
     /// Weights to measure, safetensors files; `bundled` are the program's own, and the default.
     #[arg(long, value_name = "FILE", num_args = 1.., default_value = methods::BUNDLED)]
     weights: Vec<PathBuf>,

@@ -6,17 +6,19 @@ use super::pairs_sheet::PairsSheet;
 use super::{Baseline, EvaluateArgs, files, methods, spread, table};
 use crate::cli::console::{self, Console};
 use crate::cli::interrupt;
-use crate::model::OpenDevice;
+use crate::model::{OpenDevice, Seed};
 use crate::training::evaluation::{
     Measurement, Meter, Method, Metric, Painted, Report, Scores, Watch, fit_hu_table, measure,
 };
-use crate::training::{PairRow, PairTable, TrainConfig, TrainingError, count_by_set};
+use crate::training::{PairRow, PairTable, SplitRule, TrainConfig, TrainingError, count_by_set};
 use crate::units::CancelFlag;
 
 pub(super) fn run(args: &EvaluateArgs, path: &Path) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
     let mut console = Console::new();
-    let pairs = read_table(path)?;
+    let rule = SplitRule { held_out_share: args.held_out_share, seed: Seed(args.split_seed) };
+    TrainConfig { held_out_share: args.held_out_share, ..TrainConfig::default() }.checked()?;
+    let pairs = PairTable::read(path, rule)?;
     let rows = pairs.split(&args.split)?;
     let generators = methods::generators(&args.weights, args.device)?;
     methods::say_where(&mut console, &generators);
@@ -44,10 +46,6 @@ pub(super) fn run(args: &EvaluateArgs, path: &Path) -> anyhow::Result<()> {
     write_files(args, &methods, &measurement, &report, &sheet)?;
     let text = if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { table::text(&report) };
     console::print(&text)
-}
-
-fn read_table(path: &Path) -> Result<PairTable, TrainingError> {
-    PairTable::read(path, TrainConfig::default().split_rule())
 }
 
 /// The baselines see slices as the first generator does.
@@ -79,7 +77,7 @@ fn baselines(
 /// Training rows away from what is measured. The inner error: a table that has none.
 fn rows_to_fit(args: &EvaluateArgs, pairs: &PairTable) -> anyhow::Result<Result<Vec<PairRow>, TrainingError>> {
     let config = TrainConfig::default();
-    let other = args.fit_pairs.as_deref().map(read_table).transpose()?;
+    let other = args.fit_pairs.as_deref().map(|path| PairTable::read(path, config.split_rule())).transpose()?;
     let table = other.as_ref().unwrap_or(pairs);
     let rows = if other.is_none() && args.split == config.train_split {
         table.split(&config.train_split)

@@ -48,6 +48,9 @@ pub(super) struct SeriesResult {
 }
 
 pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<()> {
+    if args.names.len() > args.series.len() {
+        return Err(EvaluateError::MoreNames { names: args.names.len(), series: args.series.len() }.into());
+    }
     let cancel = interrupt::flag()?;
     let mut console = Console::new();
     let generators = methods::generators(&args.weights, args.device)?;

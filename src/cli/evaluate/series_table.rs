@@ -29,13 +29,12 @@ pub(super) fn records(report: &SeriesReport) -> impl Iterator<Item = Vec<String>
         "change_ratio",
         "saturated_bright",
         "saturated_dark",
-        "lattice",
         "painted_outside",
+        "lattice",
         "outside_training",
     ];
     let record = |one: &OneSeries, result: &SeriesResult| {
         let figures = &result.figures;
-        let outside = figures.outside_training.map_or_else(String::new, |share| format!("{share:.6}"));
         let mut record = vec![one.name.clone(), result.name.clone(), result.setting.to_owned()];
         record.extend([figures.slices, figures.slices_without_color].map(|count| count.to_string()));
         let values = [
@@ -44,16 +43,20 @@ pub(super) fn records(report: &SeriesReport) -> impl Iterator<Item = Vec<String>
             figures.change_ratio,
             figures.saturated_bright,
             figures.saturated_dark,
-            figures.lattice,
             figures.painted_outside,
         ];
         record.extend(values.map(|value| format!("{value:.6}")));
-        record.push(outside);
+        record.extend([optional(figures.lattice), optional(figures.outside_training)]);
         record
     };
     let records: Vec<Vec<String>> =
         report.series.iter().flat_map(|one| one.results.iter().map(move |result| record(one, result))).collect();
     std::iter::once(header.map(str::to_owned).to_vec()).chain(records)
+}
+
+/// A cell that may be empty.
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.6}"))
 }
 
 fn title(one: &OneSeries) -> String {
@@ -89,7 +92,7 @@ fn rows(one: &OneSeries) -> Vec<Vec<String>> {
             format!("{:.1}", figures.ct_change),
             percent(figures.saturated_bright),
             percent(figures.saturated_dark),
-            format!("{:.2}", figures.lattice),
+            figures.lattice.map_or_else(String::new, |levels| format!("{levels:.2}")),
             percent(figures.painted_outside),
             figures.outside_training.map_or_else(String::new, percent),
         ]

@@ -29,7 +29,8 @@ pub(super) fn markdown(report: &Report) -> String {
 
 fn title(report: &Report) -> String {
     let Report { split, slices, lattice_of_photographs, .. } = report;
-    format!("Split {split}, {slices} slices (lattice of the photographs: {lattice_of_photographs:.2})")
+    let lattice = lattice_of_photographs.map_or_else(String::new, |l| format!(" (lattice of the photographs: {l:.2})"));
+    format!("Split {split}, {slices} slices{lattice}")
 }
 
 /// Metrics that were measured.
@@ -141,7 +142,7 @@ mod tests {
             name: name.to_owned(),
             weights: None,
             grid: 256,
-            means: Scores { rmse, ssim, lpips, lpips_vgg: None, lattice },
+            means: Scores { rmse, ssim, lpips, lpips_vgg: None, lattice: Some(lattice) },
             intervals: intervals.map(|(key, mean)| (key, interval(mean))).into(),
             sets: BTreeMap::new(),
         }
@@ -152,7 +153,7 @@ mod tests {
         Report {
             split: "val".to_owned(),
             slices: 3,
-            lattice_of_photographs: 0.1,
+            lattice_of_photographs: Some(0.1),
             methods: vec![method("a", [40.0, 0.4, 0.36, 2.0]), method("b", [31.83, 0.6, 0.4, 1.0])],
             differences: vec![Difference { name: "b".to_owned(), from: "a".to_owned(), by_metric }],
             notes: vec!["no grey".to_owned()],

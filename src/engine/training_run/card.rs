@@ -82,7 +82,7 @@ fn losses(config: &TrainConfig) -> String {
 /// The card with the figures of a measurement.
 pub(super) fn measured(mut card: WeightsCard, metrics: &HeldOutMetrics) -> WeightsCard {
     let figures = [("rmse", Some(metrics.rmse)), ("ssim", Some(metrics.ssim)), ("lpips", Some(metrics.lpips))];
-    let others = [("lpips_vgg", metrics.lpips_vgg), ("lattice", Some(metrics.lattice))];
+    let others = [("lpips_vgg", metrics.lpips_vgg), ("lattice", metrics.lattice)];
     let rounded = |value: f64| (value * 1e4).round() / 1e4;
     for (name, value) in figures.into_iter().chain(others) {
         if let Some(value) = value {

@@ -47,7 +47,26 @@ impl RunFolder {
     }
 
     pub(super) fn checkpoint(&self) -> PathBuf {
-        self.path.join("checkpoint.safetensors")
+        Self::checkpoint_in(&self.path)
+    }
+
+    pub(super) fn checkpoint_in(folder: &Path) -> PathBuf {
+        folder.join("checkpoint.safetensors")
+    }
+
+    /// Something that an earlier run has left: weights, or a table with more than its header.
+    pub(super) fn left_behind(&self) -> Option<PathBuf> {
+        let weights = [self.checkpoint(), self.generator(), self.best()].into_iter().filter(|path| path.exists());
+        let has_lines = |path: &PathBuf| std::fs::read_to_string(path).is_ok_and(|text| text.lines().count() > 1);
+        weights.chain([self.log_path(), self.measurements_path()].into_iter().filter(has_lines)).next()
+    }
+
+    fn log_path(&self) -> PathBuf {
+        self.path.join("log.csv")
+    }
+
+    fn measurements_path(&self) -> PathBuf {
+        self.path.join("measurements.csv")
     }
 
     pub(super) fn generator(&self) -> PathBuf {
@@ -66,9 +85,9 @@ impl RunFolder {
     /// `is_measured_anew`: whether the line of `step` will be, too.
     pub(super) fn open_tables(&mut self, step: u64, is_measured_anew: bool) -> Result<(), TrainingError> {
         (self.log, self.measurements) = (None, None);
-        self.log = Some(open_table(&self.path.join("log.csv"), LOG_HEADER, step + 1)?);
+        self.log = Some(open_table(&self.log_path(), LOG_HEADER, step + 1)?);
         let end = if is_measured_anew { step } else { step + 1 };
-        self.measurements = Some(open_table(&self.path.join("measurements.csv"), MEASUREMENTS_HEADER, end)?);
+        self.measurements = Some(open_table(&self.measurements_path(), MEASUREMENTS_HEADER, end)?);
         Ok(())
     }
 
@@ -85,7 +104,8 @@ impl RunFolder {
     pub(super) fn log_metrics(&mut self, metrics: &HeldOutMetrics) -> Result<(), TrainingError> {
         let HeldOutMetrics { step, epoch, rmse, ssim, lpips, lpips_vgg, lattice } = metrics;
         let lpips_vgg = lpips_vgg.map(|value| format!("{value:.5}")).unwrap_or_default();
-        let line = format!("{step},{epoch:.3},{rmse:.4},{ssim:.5},{lpips:.5},{lpips_vgg},{lattice:.3}");
+        let lattice = lattice.map(|value| format!("{value:.3}")).unwrap_or_default();
+        let line = format!("{step},{epoch:.3},{rmse:.4},{ssim:.5},{lpips:.5},{lpips_vgg},{lattice}");
         append(&mut self.measurements, &line, &self.path.join("measurements.csv"))?;
         self.flush()
     }

@@ -67,29 +67,28 @@ impl HeldOut {
         let painted = self.slices.iter().map(paint).collect::<Result<Vec<_>, TrainingError>>()?;
         let figures = self.slices.par_iter().zip(&painted).map(|(slice, picture)| self.figures(slice, picture));
         let figures = figures.collect::<Result<Vec<_>, _>>()?;
-        let mean = |of: usize| figures.iter().map(|figures| figures[of]).sum::<f64>() / figures.len().max(1) as f64;
         let metrics = HeldOutMetrics {
-            rmse: mean(0),
-            ssim: mean(1),
-            lpips: mean(2),
-            lpips_vgg: self.lpips_vgg.as_ref().map(|_| mean(3)),
-            lattice: mean(4),
+            rmse: mean(figures.iter().map(|figures| figures.rmse)).unwrap_or_default(),
+            ssim: mean(figures.iter().map(|figures| figures.ssim)).unwrap_or_default(),
+            lpips: mean(figures.iter().map(|figures| figures.lpips)).unwrap_or_default(),
+            lpips_vgg: mean(figures.iter().filter_map(|figures| figures.lpips_vgg)),
+            lattice: mean(figures.iter().filter_map(|figures| figures.lattice)),
             ..HeldOutMetrics::default()
         };
         Ok((metrics, self.preview(&painted, folder)))
     }
 
-    /// RMSE, SSIM, both LPIPS and the lattice inside the body's rectangle.
-    fn figures(&self, slice: &PairSlice, picture: &RgbPicture) -> Result<[f64; 5], TrainingError> {
+    /// Inside the body's rectangle.
+    fn figures(&self, slice: &PairSlice, picture: &RgbPicture) -> Result<Figures, TrainingError> {
+        let lattice = lattice(picture, &slice.prepared.grid_mask);
         let (picture, truth) = (picture.crop(slice.body), slice.truth.crop(slice.body));
-        let vgg = self.lpips_vgg.as_ref().map(|lpips| lpips.distance(&picture, &truth)).transpose()?;
-        Ok([
-            rmse(&picture, &truth)?,
-            ssim(&picture, &truth)?,
-            self.lpips.distance(&picture, &truth)?,
-            vgg.unwrap_or_default(),
-            lattice(&picture),
-        ])
+        Ok(Figures {
+            rmse: rmse(&picture, &truth)?,
+            ssim: ssim(&picture, &truth)?,
+            lpips: self.lpips.distance(&picture, &truth)?,
+            lpips_vgg: self.lpips_vgg.as_ref().map(|lpips| lpips.distance(&picture, &truth)).transpose()?,
+            lattice,
+        })
     }
 
     fn preview(&mut self, painted: &[RgbPicture], folder: &RunFolder) -> TrainingPreview {
@@ -108,6 +107,21 @@ impl HeldOut {
             truth: Arc::new(slice.truth.clone()),
         }
     }
+}
+
+/// Of one slice.
+struct Figures {
+    rmse: f64,
+    ssim: f64,
+    lpips: f64,
+    lpips_vgg: Option<f64>,
+    lattice: Option<f64>,
+}
+
+/// `None` of nothing.
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    (count > 0.0).then(|| sum / count)
 }
 
 /// The first channel in grey.

@@ -16,6 +16,7 @@ use crate::training::{
 
 /// Reads settings, table, weights and all pictures; the cheap things first.
 pub(super) fn prepare<'a>(request: &TrainingRequest, hooks: &'a TrainingHooks<'a>) -> Result<Run<'a>, TrainingError> {
+    let request = &with_settings(request)?;
     let config = &request.config;
     config.checked()?;
     let [training_rows, held_out_rows] = rows(request)?;
@@ -25,13 +26,16 @@ pub(super) fn prepare<'a>(request: &TrainingRequest, hooks: &'a TrainingHooks<'a
     let mut trainer = Trainer::new(config, start.as_ref(), total_steps, device.device())?;
     let mut folder = RunFolder::open(&request.folder)?;
     let is_resumed = check_folder(&request.start, &folder)?;
-    let mut sampler = Sampler::new(config, training_rows.len());
+    let mut sampler = Sampler::of_rows(config, &training_rows, &held_out_rows);
     if is_resumed {
         checkpoint::resume(&mut trainer, &mut sampler, &folder.checkpoint())?;
     }
     let (dataset, mut held_out) = read_pictures(request, hooks, &training_rows, &held_out_rows)?;
     if is_resumed {
         held_out.remember_before(&folder);
+    }
+    if hooks.cancel.is_cancelled() {
+        return Err(TrainingError::Cancelled);
     }
     folder.open_tables(trainer.step_count(), true)?;
     let (ahead, next_batch) = first_batch(&sampler, &dataset);
@@ -66,6 +70,16 @@ pub(super) fn prepare<'a>(request: &TrainingRequest, hooks: &'a TrainingHooks<'a
     })
 }
 
+/// The request with the settings that the run has.
+fn with_settings(request: &TrainingRequest) -> Result<TrainingRequest, TrainingError> {
+    if request.start != TrainingStart::CheckpointAsSaved {
+        return Ok(request.clone());
+    }
+    let saved = checkpoint::saved_config(&RunFolder::checkpoint_in(&request.folder))?;
+    let max_steps = if request.config.max_steps > 0 { request.config.max_steps } else { saved.max_steps };
+    Ok(TrainingRequest { config: TrainConfig { max_steps, ..saved }, ..request.clone() })
+}
+
 /// Rows to train on and rows to measure on.
 fn rows(request: &TrainingRequest) -> Result<[Vec<PairRow>; 2], TrainingError> {
     let TrainConfig { train_split, held_out_split, guard_mm, sets, .. } = &request.config;
@@ -98,19 +112,20 @@ fn start_weights(start: &TrainingStart) -> Result<Option<GeneratorWeights>, Trai
     Ok(Some(weights))
 }
 
-/// Whether the run goes on from its checkpoint. A new run never overwrites another.
+/// Whether the run goes on from its checkpoint. A new run never overwrites what another has left.
 fn check_folder(start: &TrainingStart, folder: &RunFolder) -> Result<bool, TrainingError> {
-    let path = folder.checkpoint();
-    match (start, path.exists()) {
-        (TrainingStart::Checkpoint, true) => Ok(true),
-        (TrainingStart::Checkpoint, false) => {
-            Err(TrainingError::RunFolder { reason: "it holds no checkpoint to go on from; start anew", path })
-        }
-        (_, false) => Ok(false),
-        (_, true) => {
-            let reason = "it holds a run already; go on with that one, or choose another folder";
-            Err(TrainingError::RunFolder { reason, path })
-        }
+    match start {
+        TrainingStart::Checkpoint | TrainingStart::CheckpointAsSaved => match folder.checkpoint() {
+            path if path.exists() => Ok(true),
+            path => Err(TrainingError::RunFolder { reason: "it holds no checkpoint to go on from; start anew", path }),
+        },
+        TrainingStart::Nothing | TrainingStart::Weights(_) => match folder.left_behind() {
+            None => Ok(false),
+            Some(path) => {
+                let reason = "it holds a run already; go on with that one, or choose another folder";
+                Err(TrainingError::RunFolder { reason, path })
+            }
+        },
     }
 }
 

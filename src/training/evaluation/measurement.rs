@@ -6,6 +6,7 @@ use crate::preprocess::{EdgeRanges, Recipe};
 use crate::training::TrainingError;
 use crate::training::baselines::{HuColorFit, HuColorTable};
 use crate::training::dataset::{PairSlice, read_pair_slices};
+use crate::training::metrics::lattice;
 use crate::training::pairs::PairRow;
 use crate::training::picture::RgbPicture;
 use crate::units::CancelFlag;
@@ -50,7 +51,7 @@ pub struct Measurement {
     /// For each method, a score for each row.
     pub scores: Vec<Vec<Scores>>,
     /// Mean of what [`Metric::Lattice`](super::Metric::Lattice) finds in the photographs, as the first method sees them.
-    pub lattice_of_photographs: f64,
+    pub lattice_of_photographs: Option<f64>,
 }
 
 /// Paints every row by every method and compares it with the photograph, on the grid of the method's own recipe. All rows are
@@ -67,13 +68,13 @@ pub fn measure(
         read_measurable(chunk, recipe, watch.cancel)?;
     }
     let mut scores = vec![Vec::with_capacity(rows.len()); methods.len()];
-    let mut of_photographs = 0.0;
+    let mut of_photographs = Vec::new();
     for (chunk_index, chunk) in rows.chunks(READ_AT_ONCE).enumerate() {
         for recipe in &recipes {
             for (index, slice) in read_measurable(chunk, recipe, watch.cancel)?.iter().enumerate() {
                 let truth = meter.see(slice.truth.crop(slice.body))?;
                 if methods.first().is_some_and(|method| method.recipe() == *recipe) {
-                    of_photographs += truth.lattice();
+                    of_photographs.extend(lattice(&slice.truth, &slice.prepared.grid_mask));
                 }
                 for (place, method) in methods.iter().enumerate().filter(|(_, method)| method.recipe() == *recipe) {
                     if watch.cancel.is_cancelled() {
@@ -81,6 +82,7 @@ pub fn measure(
                     }
                     let picture = method.paint(&slice.prepared)?;
                     let score = meter.scores(&picture.crop(slice.body), &truth)?;
+                    let score = Scores { lattice: lattice(&picture, &slice.prepared.grid_mask), ..score };
                     scores[place].push(score);
                     let row = chunk_index * READ_AT_ONCE + index;
                     let (picture, edges) = (&picture, recipe.edges);
@@ -89,7 +91,8 @@ pub fn measure(
             }
         }
     }
-    let lattice_of_photographs = of_photographs / rows.len().max(1) as f64;
+    let count = of_photographs.len();
+    let lattice_of_photographs = (count > 0).then(|| of_photographs.iter().sum::<f64>() / count as f64);
     Ok(Measurement { rows, scores, lattice_of_photographs })
 }
 

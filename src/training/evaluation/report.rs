@@ -9,6 +9,7 @@ use super::method::Method;
 use super::scores::{Metric, Scores};
 use crate::model::Seed;
 use crate::training::bootstrap::{Blocks, Interval};
+use crate::training::pairs::PairRow;
 
 /// Draws of the bootstrap; the same for all methods, so that they are compared on the same draws.
 const BOOTSTRAP_SEED: Seed = Seed(1);
@@ -23,7 +24,7 @@ pub struct Report {
     /// In the order in which they were given, baselines first.
     pub methods: Vec<MethodReport>,
     /// Mean lattice of the photographs themselves, in 8-bit levels: what a picture without a pattern has.
-    pub lattice_of_photographs: f64,
+    pub lattice_of_photographs: Option<f64>,
     /// Each generator against the first.
     pub differences: Vec<Difference>,
     /// What a reader of the figures must know, in sentences without a full stop.
@@ -73,14 +74,12 @@ pub struct Difference {
 impl Report {
     /// Sums up a measurement of these methods.
     pub fn new(split: &str, methods: &[Method], measurement: &Measurement, notes: Vec<String>) -> Self {
-        let places = measurement.rows.iter().map(|row| (row.set.as_str(), row.level_mm));
-        let blocks = Blocks::of_slices(places);
         let of_method = |(method, scores): (&Method, &Vec<Scores>)| MethodReport {
             name: method.name().to_owned(),
             weights: method.weights().map(str::to_owned),
             grid: method.recipe().size,
             means: Scores::mean(scores),
-            intervals: intervals(&blocks, |metric, slice| scores[slice].get(metric), scores.len()),
+            intervals: intervals(&measurement.rows, |metric, slice| scores[slice].get(metric)),
             sets: by_set(measurement, scores),
         };
         Self {
@@ -88,7 +87,7 @@ impl Report {
             slices: measurement.rows.len(),
             methods: methods.iter().zip(&measurement.scores).map(of_method).collect(),
             lattice_of_photographs: measurement.lattice_of_photographs,
-            differences: differences(methods, measurement, &blocks),
+            differences: differences(methods, measurement),
             notes,
         }
     }
@@ -101,14 +100,13 @@ impl Report {
     }
 }
 
-fn intervals(
-    blocks: &Blocks,
-    score: impl Fn(Metric, usize) -> Option<f64>,
-    slices: usize,
-) -> BTreeMap<&'static str, Interval> {
+/// By metric, over the slices that have it.
+fn intervals(rows: &[PairRow], score: impl Fn(Metric, usize) -> Option<f64>) -> BTreeMap<&'static str, Interval> {
     let of_metric = |metric: Metric| {
-        let values: Option<Vec<f64>> = (0..slices).map(|slice| score(metric, slice)).collect();
-        Some((metric.key(), blocks.interval(&values?, BOOTSTRAP_SEED)))
+        let measured = rows.iter().enumerate().filter_map(|(slice, row)| Some((row, score(metric, slice)?)));
+        let (rows, values): (Vec<&PairRow>, Vec<f64>) = measured.unzip();
+        let blocks = Blocks::of_slices(rows.iter().map(|row| (row.set.as_str(), row.level_mm)));
+        (!values.is_empty()).then(|| (metric.key(), blocks.interval(&values, BOOTSTRAP_SEED)))
     };
     Metric::ALL.into_iter().filter_map(of_metric).collect()
 }
@@ -122,7 +120,7 @@ fn by_set(measurement: &Measurement, scores: &[Scores]) -> BTreeMap<String, SetR
     members.into_iter().map(|(set, scores)| (set.to_owned(), report(scores))).collect()
 }
 
-fn differences(methods: &[Method], measurement: &Measurement, blocks: &Blocks) -> Vec<Difference> {
+fn differences(methods: &[Method], measurement: &Measurement) -> Vec<Difference> {
     let mut generators = methods.iter().zip(&measurement.scores).filter(|(method, _)| method.weights().is_some());
     let Some((first, of_first)) = generators.next() else { return Vec::new() };
     let difference = |(method, scores): (&Method, &Vec<Scores>)| {
@@ -130,7 +128,7 @@ fn differences(methods: &[Method], measurement: &Measurement, blocks: &Blocks) -
         Difference {
             name: method.name().to_owned(),
             from: first.name().to_owned(),
-            by_metric: intervals(blocks, less, scores.len()),
+            by_metric: intervals(&measurement.rows, less),
         }
     };
     // On another grid the same slice has other pixels: nothing to subtract.

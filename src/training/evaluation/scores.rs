@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::training::TrainingError;
-use crate::training::metrics::{Lpips, LpipsFeatures, lattice, rmse, ssim};
+use crate::training::metrics::{Lpips, LpipsFeatures, rmse, ssim};
 use crate::training::picture::RgbPicture;
 
 /// A measure of likeness (paper §4, DESIGN.md "Metrics"), or of what no picture should have.
@@ -69,8 +69,8 @@ pub struct Scores {
     pub lpips: f64,
     /// Lower is better; `None` where VGG was left out.
     pub lpips_vgg: Option<f64>,
-    /// 8-bit levels; lower is better.
-    pub lattice: f64,
+    /// 8-bit levels; lower is better; `None` where the body is too small for it.
+    pub lattice: Option<f64>,
 }
 
 impl Scores {
@@ -81,18 +81,19 @@ impl Scores {
             Metric::Ssim => Some(self.ssim),
             Metric::Lpips => Some(self.lpips),
             Metric::LpipsVgg => self.lpips_vgg,
-            Metric::Lattice => Some(self.lattice),
+            Metric::Lattice => self.lattice,
         }
     }
 
-    /// Means over slices; VGG only where every slice has it.
+    /// Means over slices; VGG only where every slice has it, the lattice over those that have it.
     pub fn mean<'a>(slices: impl IntoIterator<Item = &'a Self>) -> Self {
         let (mut sum, mut count) = (Self { lpips_vgg: Some(0.0), ..Self::default() }, 0.0_f64);
+        let mut lattices = Vec::new();
         for scores in slices {
             sum.rmse += scores.rmse;
             sum.ssim += scores.ssim;
             sum.lpips += scores.lpips;
-            sum.lattice += scores.lattice;
+            lattices.extend(scores.lattice);
             sum.lpips_vgg = sum.lpips_vgg.zip(scores.lpips_vgg).map(|(sum, value)| sum + value);
             count += 1.0;
         }
@@ -102,7 +103,7 @@ impl Scores {
             ssim: mean(sum.ssim),
             lpips: mean(sum.lpips),
             lpips_vgg: sum.lpips_vgg.map(mean),
-            lattice: mean(sum.lattice),
+            lattice: (!lattices.is_empty()).then(|| lattices.iter().sum::<f64>() / lattices.len() as f64),
         }
     }
 }
@@ -122,13 +123,6 @@ pub(super) struct SeenTruth {
     vgg: Option<LpipsFeatures>,
 }
 
-impl SeenTruth {
-    /// What [`Metric::Lattice`] finds in it.
-    pub(super) fn lattice(&self) -> f64 {
-        lattice(&self.picture)
-    }
-}
-
 impl Meter {
     /// `with_vgg`: also LPIPS with VGG-16, which takes most of the time of a measurement.
     pub fn new(device: &candle_core::Device, with_vgg: bool) -> Result<Self, TrainingError> {
@@ -142,7 +136,7 @@ impl Meter {
         Ok(SeenTruth { alex: self.alex.features(&picture)?, vgg, picture })
     }
 
-    /// Compares a picture with the truth.
+    /// Compares a picture with the truth, inside the body's rectangle. The lattice needs the whole picture, and is left out.
     pub(super) fn scores(&self, picture: &RgbPicture, truth: &SeenTruth) -> Result<Scores, TrainingError> {
         let rmse = rmse(picture, &truth.picture)?;
         let ssim = ssim(picture, &truth.picture)?;
@@ -151,7 +145,7 @@ impl Meter {
             (Some(vgg), Some(truth)) => Some(vgg.distance_between(&vgg.features(picture)?, truth)?),
             _ => None,
         };
-        Ok(Scores { rmse, ssim, lpips, lpips_vgg, lattice: lattice(picture) })
+        Ok(Scores { rmse, ssim, lpips, lpips_vgg, lattice: None })
     }
 }
 
@@ -167,5 +161,8 @@ mod tests {
         assert!((mean.rmse - 15.0).abs() < 1e-12, "{mean:?}");
         assert!((mean.lpips_vgg.unwrap() - 0.3).abs() < 1e-12, "{mean:?}");
         assert_eq!(Scores::mean(&[of(1.0, Some(0.2)), of(1.0, None)]).lpips_vgg, None, "one is missing");
+        let lattice = |lattice| Scores { lattice, ..Scores::default() };
+        assert_eq!(Scores::mean(&[lattice(Some(2.0)), lattice(None)]).lattice, Some(2.0), "of those that have it");
+        assert_eq!(Scores::mean(&[lattice(None)]).lattice, None, "none has it");
     }
 }

@@ -59,8 +59,8 @@ pub struct SeriesFigures {
     /// Share of the body's pixels with a channel at the lower end.
     pub saturated_dark: f64,
     /// Strength of a pattern that repeats with the network's doublings, on the network's grid, in 8-bit levels: mean of
-    /// [`lattice`] over the slices.
-    pub lattice: f64,
+    /// [`lattice`] over the slices that are large enough for it; `None` when none is.
+    pub lattice: Option<f64>,
     /// Painted pixels outside the body, as a share of the body's: the table, and noise in the air.
     pub painted_outside: f64,
     /// Share of the slices that look like nothing the generator was trained on; `None` when its card does not say.
@@ -96,7 +96,8 @@ pub fn measure_series(
         match prepared.and_then(|prepared| Ok((body_of(ct, &prepared)?, prepared))) {
             Ok((body, prepared)) => {
                 let planes = colorizer.generate(&prepared)?;
-                sums.lattice += lattice(&RgbPicture::from_signed_unit(&planes, &prepared.grid_mask, prepared.size));
+                let picture = RgbPicture::from_signed_unit(&planes, &prepared.grid_mask, prepared.size);
+                sums.lattices.extend(lattice(&picture, &prepared.grid_mask));
                 let rgb8 = prepared.rgb8_on_ct(&planes);
                 let is_outside_training = is_outside(colorizer, &prepared);
                 let (prepared, edges, rgb8) = (&prepared, recipe.edges, rgb8.as_slice());
@@ -138,7 +139,7 @@ struct Sums {
     skipped: usize,
     outside_training: usize,
     outside_body: u64,
-    lattice: f64,
+    lattices: Vec<f64>,
     color_change: f64,
     ct_change: f64,
     compared: u64,
@@ -190,7 +191,8 @@ impl Sums {
             change_ratio: share(self.color_change, self.ct_change),
             saturated_bright: share(self.bright as f64, self.pixels as f64),
             saturated_dark: share(self.dark as f64, self.pixels as f64),
-            lattice: share(self.lattice, self.slices as f64),
+            lattice: (!self.lattices.is_empty())
+                .then(|| self.lattices.iter().sum::<f64>() / self.lattices.len() as f64),
             painted_outside: share(self.outside_body as f64, self.pixels as f64),
             outside_training: is_region_known.then(|| share(self.outside_training as f64, self.slices as f64)),
         }
