@@ -28,7 +28,7 @@ pub struct WeightsCard {
     pub base_channels: Option<usize>,
     /// Where batch norm takes its statistics from.
     pub norm: NormMode,
-    /// Updates of the generator.
+    /// Updates of the generator in the run that made it; `data` tells of the runs before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub steps: Option<u64>,
     /// Slices in a step.

@@ -131,6 +131,20 @@ fn the_panel_starts_a_run_with_what_was_filled_in() {
 }
 
 #[test]
+fn a_run_that_is_taken_up_again_asks_for_no_settings_but_its_length() {
+    let mut case = panel();
+    assert!(case.has("Preset") && case.has("Learning rate"));
+    case.click("the checkpoint in the run's folder");
+    assert!(!case.has("Preset") && !case.has("Learning rate") && case.has("Steps at most"));
+    case.type_into("Pairs", "/data/pairs.csv");
+    case.type_into("Run folder", "/data/run");
+    case.click_and_go_on("Start training");
+    let wishes = case.wishes();
+    let [Command::StartTraining(request)] = &wishes[..] else { panic!("{wishes:?}") };
+    assert_eq!((request.start.clone(), request.config.max_steps), (TrainingStart::CheckpointAsSaved, 0));
+}
+
+#[test]
 fn a_run_shows_steps_losses_measurements_and_pictures() {
     let mut case = panel();
     run_to(&mut case, 120);

@@ -6,6 +6,11 @@ use crate::engine::training_messages::HeldOutMetrics;
 use crate::model::WeightsCard;
 use crate::training::{Adversarial, Dataset, Perceptual, TrainConfig, Upsampling};
 
+/// Begins the part of a card's data that says where a run began.
+const FINE_TUNED: &str = ", fine-tuned from ";
+/// The same of the run before it.
+const BEFORE: &str = ", that one from ";
+
 /// The card of a run's generator, before it is measured. `start`: of the weights that it began with.
 pub(super) fn of_run(
     config: &TrainConfig,
@@ -13,8 +18,7 @@ pub(super) fn of_run(
     slices: &str,
     dataset: &Dataset,
 ) -> WeightsCard {
-    let from =
-        start.map_or_else(String::new, |card| format!(", fine-tuned from {} ({})", card.name, card.short_hash()));
+    let from = start.map_or_else(String::new, lineage);
     let words = if config.data.is_empty() { String::new() } else { format!("{}: ", config.data) };
     WeightsCard {
         name: config.name.clone(),
@@ -29,6 +33,13 @@ pub(super) fn of_run(
         region: dataset.region_model().ok(),
         ..WeightsCard::default()
     }
+}
+
+/// What a run began with, and what that one began with.
+fn lineage(start: &WeightsCard) -> String {
+    let steps = start.steps.map_or_else(String::new, |steps| format!(", {steps} steps"));
+    let earlier = start.data.split_once(FINE_TUNED).map_or_else(String::new, |(_, rest)| format!("{BEFORE}{rest}"));
+    format!("{FINE_TUNED}{} ({}{steps}){earlier}", start.name, start.short_hash())
 }
 
 /// As they were named, else those of the weights that the run began with: they have seen them.
@@ -126,6 +137,28 @@ fn date_of_day(days: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_card_tells_all_that_its_generator_went_through() {
+        let card = |name: &str, data: &str| WeightsCard {
+            name: name.to_owned(),
+            data: data.to_owned(),
+            steps: Some(500),
+            sha256: format!("{name}23456789abcdef"),
+            ..WeightsCard::default()
+        };
+        let first = lineage(&card("a1", "head 200 slices"));
+        assert_eq!(first, ", fine-tuned from a1 (a123456789ab, 500 steps)");
+        let second = lineage(&card("b1", &format!("head 200 slices{first}")));
+        assert_eq!(
+            second,
+            ", fine-tuned from b1 (b123456789ab, 500 steps), that one from a1 (a123456789ab, 500 steps)"
+        );
+        let third = lineage(&card("c1", &format!("head 200 slices{second}")));
+        assert!(
+            third.ends_with("that one from b1 (b123456789ab, 500 steps), that one from a1 (a123456789ab, 500 steps)")
+        );
+    }
 
     #[test]
     fn days_become_dates() {
