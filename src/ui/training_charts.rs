@@ -22,7 +22,12 @@ fn plot<'id>(ui: &Ui, id: &'id str) -> Plot<'id> {
         .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
         .grid_spacing(Rangef::new(8.0, 24.0))
         .y_grid_spacer(|input| even_marks(input.bounds))
-        .custom_y_axes(vec![AxisHints::new_y().label_spacing(Rangef::new(8.0, 16.0)).min_thickness(40.0)])
+        .custom_y_axes(vec![
+            AxisHints::new_y()
+                .label_spacing(Rangef::new(8.0, 16.0))
+                .min_thickness(40.0)
+                .formatter(|mark, _| mark_words(mark)),
+        ])
         .label_formatter(|position| match position {
             HoverPosition::NearDataPoint { plot_name, position, .. } => {
                 Some(format!("{plot_name}\nstep {:.0}: {:.4}", position.x, position.y))
@@ -36,6 +41,12 @@ fn even_marks((low, high): (f64, f64)) -> Vec<GridMark> {
     let Some(step_size) = round_length((high - low) / 2.5) else { return Vec::new() };
     let range = (low / step_size).ceil() as i64..=(high / step_size).floor() as i64;
     range.map(|index| GridMark { value: index as f64 * step_size, step_size }).collect()
+}
+
+/// As many decimals as tell a mark from its neighbours.
+fn mark_words(mark: GridMark) -> String {
+    let decimals = (-mark.step_size.log10()).ceil().clamp(0.0, 6.0) as usize;
+    format!("{:.decimals$}", mark.value)
 }
 
 /// What each curve is, above the plot, where it covers none.
@@ -128,6 +139,15 @@ pub fn metrics_ui(ui: &mut Ui, training: &mut TrainingState) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbouring_marks_have_words_of_their_own() {
+        for (low, high, expected) in [(0.42, 0.6, "0.45"), (0.1, 0.5, "0.2"), (0.0, 70.0, "20")] {
+            let words: Vec<_> = even_marks((low, high)).into_iter().map(mark_words).collect();
+            assert!(words.windows(2).all(|pair| pair[0] != pair[1]), "{words:?}");
+            assert!(words.iter().any(|word| word == expected), "{expected}: {words:?}");
+        }
+    }
 
     #[test]
     fn a_wild_start_does_not_flatten_the_curves() {

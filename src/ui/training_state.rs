@@ -252,6 +252,10 @@ impl TrainingState {
             }
             TrainingEvent::Ended { step, is_complete, weights } => {
                 self.facts.step = step;
+                if !is_complete {
+                    // What one most likely wants next.
+                    self.draft.start = StartChoice::Checkpoint;
+                }
                 self.phase = RunPhase::Ended { is_complete, weights };
             }
             TrainingEvent::Cancelled => self.phase = RunPhase::Idle,

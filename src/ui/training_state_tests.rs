@@ -111,6 +111,7 @@ fn a_run_that_is_asked_to_stop_is_on_until_it_has_saved() {
     assert!(state.is_on());
     state.apply(TrainingEvent::Ended { step: 1, is_complete: false, weights: "run/weights.safetensors".into() });
     assert!(!state.is_on() && matches!(state.phase, RunPhase::Ended { is_complete: false, .. }));
+    assert_eq!(state.draft.start, StartChoice::Checkpoint, "the next start goes on with it");
 }
 
 #[test]
