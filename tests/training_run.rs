@@ -264,8 +264,10 @@ fn bad_settings_are_refused_by_name() {
     let bundled = || TrainingStart::Weights(WeightsSource::Bundled);
     let error = refused(folder.path(), tiny(), bundled());
     assert!(error.contains("base_channels"), "weights of another width: {error}");
-    let error = refused(folder.path(), tiny(), TrainingStart::Checkpoint);
-    assert!(error.contains("no checkpoint"), "nothing to go on from: {error}");
+    for start in [TrainingStart::Checkpoint, TrainingStart::CheckpointAsSaved] {
+        let error = refused(folder.path(), tiny(), start);
+        assert!(error.contains("no checkpoint"), "nothing to go on from: {error}");
+    }
 }
 
 #[test]

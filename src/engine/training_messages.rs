@@ -144,7 +144,7 @@ pub enum TrainingEvent {
         /// Steps done.
         step: u64,
     },
-    /// Stopped before its first step: nothing was written.
+    /// Stopped before its first step: nothing of a run was written.
     Cancelled,
     /// The run is complete, or was stopped; checkpoint and weights are on disk.
     Ended {

@@ -1,8 +1,66 @@
-//! How one training picture is varied: drawn once, applied jointly to CT, mask and photograph.
+//! How training pictures are varied: the limits, and what is drawn within them for one picture, applied jointly to CT, mask and photograph.
 
-use super::config::Augmentation;
+use serde::{Deserialize, Serialize};
+
+use super::TrainingError;
 use crate::model::{RandomStream, Seed};
 use crate::units::AIR_HU;
+
+/// How far training pictures are varied, jointly on CT, mask and photograph. No mirror: anatomy has a left and a right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
+#[serde(default, deny_unknown_fields)]
+pub struct Augmentation {
+    /// Largest change of size, as a share. Ours: patients differ by about this much on the grid, which fits the body.
+    #[arg(long = "augment-scale", value_name = "SHARE")]
+    pub scale: f32,
+    /// Largest shift, as a share of the grid's side. Ours: arms and tables move the centre of the body by about this.
+    #[arg(long = "augment-shift", value_name = "SHARE")]
+    pub shift: f32,
+    /// Largest rotation. Ours: how patients lie.
+    #[arg(long = "augment-rotation", value_name = "DEGREES")]
+    pub rotation_degrees: f32,
+    /// Largest change of HU above air, as a share. Ours: tube voltage changes bone and contrast by about this.
+    #[arg(long = "augment-hu-gain", value_name = "SHARE")]
+    pub hu_gain: f32,
+    /// Largest shift of HU. Ours: between scanners water may be off by a few HU, soft tissue by more.
+    #[arg(long = "augment-hu-offset", value_name = "HU")]
+    pub hu_offset: f32,
+    /// Largest deviation of added noise on the network's grid; each picture draws its own. Ours: a noisy clinical CT.
+    #[arg(long = "augment-hu-noise", value_name = "HU")]
+    pub hu_noise: f32,
+}
+
+impl Augmentation {
+    /// Every picture as it is.
+    pub const NONE: Self =
+        Self { scale: 0.0, shift: 0.0, rotation_degrees: 0.0, hu_gain: 0.0, hu_offset: 0.0, hu_noise: 0.0 };
+}
+
+impl Default for Augmentation {
+    fn default() -> Self {
+        Self { scale: 0.1, shift: 0.03, rotation_degrees: 8.0, hu_gain: 0.04, hu_offset: 12.0, hu_noise: 20.0 }
+    }
+}
+
+impl Augmentation {
+    /// Checks every limit; names the first that makes no sense.
+    pub(super) fn checked(&self) -> Result<(), TrainingError> {
+        let limits = [
+            ("augment-scale", self.scale, 0.5, "0 to 0.5"),
+            ("augment-shift", self.shift, 0.5, "0 to 0.5"),
+            ("augment-rotation", self.rotation_degrees, 45.0, "0 to 45"),
+            ("augment-hu-gain", self.hu_gain, 0.5, "0 to 0.5"),
+            ("augment-hu-offset", self.hu_offset, 200.0, "0 to 200"),
+            ("augment-hu-noise", self.hu_noise, 200.0, "0 to 200"),
+        ];
+        for (field, value, most, expected) in limits {
+            if !(0.0..=most).contains(&value) {
+                return Err(TrainingError::Config { field, expected, found: value.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
 
 /// One draw of the [`Augmentation`].
 #[derive(Clone, Copy, Debug, PartialEq)]

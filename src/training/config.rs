@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::FromArgMatches as _;
 use serde::{Deserialize, Serialize};
 
 use super::TrainingError;
+use super::augment::Augmentation;
 use super::loss::{Adversarial, FeatureDistance};
 use super::optim::Betas;
 use super::pairs::{HELD_OUT_SPLIT, SplitRule, TRAIN_SPLIT};
@@ -98,42 +98,6 @@ impl Perceptual {
     }
 }
 
-/// How far training pictures are varied, jointly on CT, mask and photograph. No mirror: anatomy has a left and a right.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
-#[serde(default, deny_unknown_fields)]
-pub struct Augmentation {
-    /// Largest change of size, as a share. Ours: patients differ by about this much on the grid, which fits the body.
-    #[arg(long = "augment-scale", value_name = "SHARE")]
-    pub scale: f32,
-    /// Largest shift, as a share of the grid's side. Ours: arms and tables move the centre of the body by about this.
-    #[arg(long = "augment-shift", value_name = "SHARE")]
-    pub shift: f32,
-    /// Largest rotation. Ours: how patients lie.
-    #[arg(long = "augment-rotation", value_name = "DEGREES")]
-    pub rotation_degrees: f32,
-    /// Largest change of HU above air, as a share. Ours: tube voltage changes bone and contrast by about this.
-    #[arg(long = "augment-hu-gain", value_name = "SHARE")]
-    pub hu_gain: f32,
-    /// Largest shift of HU. Ours: between scanners water may be off by a few HU, soft tissue by more.
-    #[arg(long = "augment-hu-offset", value_name = "HU")]
-    pub hu_offset: f32,
-    /// Largest deviation of added noise on the network's grid; each picture draws its own. Ours: a noisy clinical CT.
-    #[arg(long = "augment-hu-noise", value_name = "HU")]
-    pub hu_noise: f32,
-}
-
-impl Augmentation {
-    /// Every picture as it is.
-    pub const NONE: Self =
-        Self { scale: 0.0, shift: 0.0, rotation_degrees: 0.0, hu_gain: 0.0, hu_offset: 0.0, hu_noise: 0.0 };
-}
-
-impl Default for Augmentation {
-    fn default() -> Self {
-        Self { scale: 0.1, shift: 0.03, rotation_degrees: 8.0, hu_gain: 0.04, hu_offset: 12.0, hu_noise: 20.0 }
-    }
-}
-
 /// Settings of a training run. Numbers without a source in their line are ours.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, clap::Args)]
 #[serde(default, deny_unknown_fields)]
@@ -153,7 +117,8 @@ pub struct TrainConfig {
     /// Filters of the generator (paper: 128; laptop: 32).
     #[arg(long)]
     pub base_channels: usize,
-    /// How the generator doubles its grid (paper: transposed; laptop: resize, against the chequered pattern). Weights of the other kind need some hundred steps to get used to it.
+    /// How the generator doubles its grid (paper: transposed; laptop: resize, against the chequered pattern). Weights of the other
+    /// kind need some hundred steps to get used to it.
     #[serde(default)]
     #[arg(long)]
     pub upsampling: Upsampling,
@@ -186,7 +151,8 @@ pub struct TrainConfig {
     #[arg(long, value_name = "PIXELS")]
     pub vgg_part: usize,
     /// Largest shift of the window through which a network that judges whole pictures sees them, drawn anew for each step: such a
-    /// network looks at every fourth pixel, and would have the generator paint for these. One less than a multiple of 4, so that each comes equally often (paper: 0; laptop: 15).
+    /// network looks at every fourth pixel, and would have the generator paint for these. One less than a multiple of 4, so that each comes equally often (paper: 0;
+    /// laptop: 15).
     #[serde(default)]
     #[arg(long, value_name = "PIXELS")]
     pub perceptual_shift: usize,
@@ -447,25 +413,6 @@ impl TrainConfig {
     }
 }
 
-impl Augmentation {
-    fn checked(&self) -> Result<(), TrainingError> {
-        let limits = [
-            ("augment-scale", self.scale, 0.5, "0 to 0.5"),
-            ("augment-shift", self.shift, 0.5, "0 to 0.5"),
-            ("augment-rotation", self.rotation_degrees, 45.0, "0 to 45"),
-            ("augment-hu-gain", self.hu_gain, 0.5, "0 to 0.5"),
-            ("augment-hu-offset", self.hu_offset, 200.0, "0 to 200"),
-            ("augment-hu-noise", self.hu_noise, 200.0, "0 to 200"),
-        ];
-        for (field, value, most, expected) in limits {
-            if !(0.0..=most).contains(&value) {
-                return Err(TrainingError::Config { field, expected, found: value.to_string() });
-            }
-        }
-        Ok(())
-    }
-}
-
 fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
     match (into, from) {
         (serde_json::Value::Object(into), serde_json::Value::Object(from)) => {
@@ -477,53 +424,9 @@ fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
     }
 }
 
-/// The flags of [`TrainConfig`] as they were given: they change a preset or a file, and what was not given stays.
-#[derive(Clone, Debug)]
-pub struct ConfigFlags(clap::ArgMatches);
-
-impl ConfigFlags {
-    /// `config` with the flags that were given.
-    pub fn applied_to(&self, mut config: TrainConfig) -> Result<TrainConfig, clap::Error> {
-        config.update_from_arg_matches(&self.0)?;
-        Ok(config)
-    }
-}
-
-impl clap::FromArgMatches for ConfigFlags {
-    fn from_arg_matches(matches: &clap::ArgMatches) -> Result<Self, clap::Error> {
-        Ok(Self(matches.clone()))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &clap::ArgMatches) -> Result<(), clap::Error> {
-        self.0 = matches.clone();
-        Ok(())
-    }
-}
-
-impl clap::Args for ConfigFlags {
-    fn augment_args(command: clap::Command) -> clap::Command {
-        TrainConfig::augment_args_for_update(command)
-    }
-
-    fn augment_args_for_update(command: clap::Command) -> clap::Command {
-        TrainConfig::augment_args_for_update(command)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[derive(clap::Parser)]
-    struct Line {
-        #[command(flatten)]
-        flags: ConfigFlags,
-    }
-
-    fn with_flags(flags: &[&str], config: TrainConfig) -> TrainConfig {
-        let line = ["train"].iter().chain(flags);
-        <Line as clap::Parser>::try_parse_from(line).unwrap().flags.applied_to(config).unwrap()
-    }
 
     #[test]
     fn the_presets_are_the_papers() {
@@ -535,15 +438,6 @@ mod tests {
         assert_eq!(recipe(Preset::Ct2rgb), Recipe::ct2rgb(), "CT and contours");
         assert_eq!(recipe(Preset::Direct), Recipe::direct(), "CT alone");
         assert_eq!(recipe(Preset::Supervised), Recipe::direct(), "CT alone");
-    }
-
-    #[test]
-    fn flags_change_only_what_they_name() {
-        let base = TrainConfig::preset(Preset::Ct2rgb);
-        assert_eq!(with_flags(&[], base.clone()), base, "no flags, no change");
-        let changed = with_flags(&["--batch", "7", "--augment-scale", "0.2"], base.clone());
-        let augmentation = Augmentation { scale: 0.2, ..base.augmentation.clone() };
-        assert_eq!(changed, TrainConfig { batch: 7, augmentation, ..base }, "two settings");
     }
 
     #[test]

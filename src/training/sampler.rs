@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::augment::Variation;
-use super::config::{Augmentation, TrainConfig};
+use super::augment::{Augmentation, Variation};
+use super::config::TrainConfig;
 use super::pairs::PairRow;
 use crate::model::weights::sha256_hex;
 use crate::model::{RandomStream, Seed, StreamState};

@@ -386,3 +386,25 @@ fn black_outside(rgb: &Tensor, mask: &Tensor) -> Result<Tensor, candle_core::Err
 fn scalar(loss: &Tensor) -> Result<f32, candle_core::Error> {
     loss.to_scalar::<f32>()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::Perceptual;
+
+    #[test]
+    fn the_window_takes_every_place_and_leaves_out_what_it_says() {
+        let config = TrainConfig {
+            base_channels: 1,
+            perceptual: Perceptual::None,
+            perceptual_shift: 3,
+            ..TrainConfig::default()
+        };
+        let mut trainer = Trainer::new(&config, None, 1, &Device::Cpu).unwrap();
+        let places: std::collections::BTreeSet<[usize; 2]> = (0..400).map(|_| trainer.draw_window()).collect();
+        assert_eq!(places.len(), 16, "all shifts of 0 to 3 in both directions: {places:?}");
+        let picture = Tensor::arange(0.0_f32, 25.0, &Device::Cpu).unwrap().reshape((1, 1, 5, 5)).unwrap();
+        let seen = window_of(&picture, [1, 2], 3).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(seen, [7.0, 8.0, 12.0, 13.0], "two rows from the second on, two columns from the third on");
+    }
+}

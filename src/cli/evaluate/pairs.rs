@@ -6,19 +6,18 @@ use super::pairs_sheet::PairsSheet;
 use super::{Baseline, EvaluateArgs, files, methods, spread, table};
 use crate::cli::console::{self, Console};
 use crate::cli::interrupt;
-use crate::model::{OpenDevice, Seed};
+use crate::model::OpenDevice;
 use crate::training::evaluation::{
     Measurement, Meter, Method, Metric, Painted, Report, Scores, Watch, fit_hu_table, measure,
 };
-use crate::training::{PairRow, PairTable, SplitRule, TrainConfig, TrainingError, count_by_set};
+use crate::training::{PairRow, PairTable, TrainConfig, TrainingError, count_by_set};
 use crate::units::CancelFlag;
 
 pub(super) fn run(args: &EvaluateArgs, path: &Path) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
     let mut console = Console::new();
-    let rule = SplitRule { held_out_share: args.held_out_share, seed: Seed(args.split_seed) };
-    TrainConfig { held_out_share: args.held_out_share, ..TrainConfig::default() }.checked()?;
-    let pairs = PairTable::read(path, rule)?;
+    let config = config(args)?;
+    let pairs = PairTable::read(path, config.split_rule())?;
     let rows = pairs.split(&args.split)?;
     let generators = methods::generators(&args.weights, args.device)?;
     methods::say_where(&mut console, &generators);
@@ -46,6 +45,14 @@ pub(super) fn run(args: &EvaluateArgs, path: &Path) -> anyhow::Result<()> {
     write_files(args, &methods, &measurement, &report, &sheet)?;
     let text = if args.json { serde_json::to_string_pretty(&report)? + "\n" } else { table::text(&report) };
     console::print(&text)
+}
+
+/// Our own settings with the split that was asked for.
+fn config(args: &EvaluateArgs) -> Result<TrainConfig, TrainingError> {
+    let (held_out_share, split_seed) = (args.held_out_share, args.split_seed);
+    let config = TrainConfig { held_out_share, split_seed, ..TrainConfig::default() };
+    config.checked()?;
+    Ok(config)
 }
 
 /// The baselines see slices as the first generator does.
@@ -76,7 +83,7 @@ fn baselines(
 
 /// Training rows away from what is measured. The inner error: a table that has none.
 fn rows_to_fit(args: &EvaluateArgs, pairs: &PairTable) -> anyhow::Result<Result<Vec<PairRow>, TrainingError>> {
-    let config = TrainConfig::default();
+    let config = config(args)?;
     let other = args.fit_pairs.as_deref().map(|path| PairTable::read(path, config.split_rule())).transpose()?;
     let table = other.as_ref().unwrap_or(pairs);
     let rows = if other.is_none() && args.split == config.train_split {

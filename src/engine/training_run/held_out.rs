@@ -8,7 +8,7 @@ use super::folder::RunFolder;
 use crate::engine::training_messages::{HeldOutMetrics, TrainingPreview};
 use crate::model::weights::write_atomically;
 use crate::model::{Colorizer, DeviceChoice, FeatureNetwork, GeneratorWeights, ModelError, OpenDevice};
-use crate::training::metrics::{Lpips, lattice, rmse, ssim};
+use crate::training::metrics::{Lpips, lattice, mean, rmse, ssim};
 use crate::training::{PairSlice, Perceptual, RgbPicture, TrainingError};
 
 /// Slices that are never trained on, with what measures them.
@@ -116,12 +116,6 @@ struct Figures {
     lpips: f64,
     lpips_vgg: Option<f64>,
     lattice: Option<f64>,
-}
-
-/// `None` of nothing.
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (sum, count) = values.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    (count > 0.0).then(|| sum / count)
 }
 
 /// The first channel in grey.

@@ -1,5 +1,6 @@
 //! All that is read and checked before the first step.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -75,7 +76,11 @@ fn with_settings(request: &TrainingRequest) -> Result<TrainingRequest, TrainingE
     if request.start != TrainingStart::CheckpointAsSaved {
         return Ok(request.clone());
     }
-    let saved = checkpoint::saved_config(&RunFolder::checkpoint_in(&request.folder))?;
+    let path = RunFolder::checkpoint_in(&request.folder);
+    if !path.exists() {
+        return Err(no_checkpoint(path));
+    }
+    let saved = checkpoint::saved_config(&path)?;
     let max_steps = if request.config.max_steps > 0 { request.config.max_steps } else { saved.max_steps };
     Ok(TrainingRequest { config: TrainConfig { max_steps, ..saved }, ..request.clone() })
 }
@@ -112,12 +117,16 @@ fn start_weights(start: &TrainingStart) -> Result<Option<GeneratorWeights>, Trai
     Ok(Some(weights))
 }
 
+fn no_checkpoint(path: PathBuf) -> TrainingError {
+    TrainingError::RunFolder { reason: "it holds no checkpoint to go on from; start anew", path }
+}
+
 /// Whether the run goes on from its checkpoint. A new run never overwrites what another has left.
 fn check_folder(start: &TrainingStart, folder: &RunFolder) -> Result<bool, TrainingError> {
     match start {
         TrainingStart::Checkpoint | TrainingStart::CheckpointAsSaved => match folder.checkpoint() {
             path if path.exists() => Ok(true),
-            path => Err(TrainingError::RunFolder { reason: "it holds no checkpoint to go on from; start anew", path }),
+            path => Err(no_checkpoint(path)),
         },
         TrainingStart::Nothing | TrainingStart::Weights(_) => match folder.left_behind() {
             None => Ok(false),

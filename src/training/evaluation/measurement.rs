@@ -6,7 +6,7 @@ use crate::preprocess::{EdgeRanges, Recipe};
 use crate::training::TrainingError;
 use crate::training::baselines::{HuColorFit, HuColorTable};
 use crate::training::dataset::{PairSlice, read_pair_slices};
-use crate::training::metrics::lattice;
+use crate::training::metrics::{lattice, mean};
 use crate::training::pairs::PairRow;
 use crate::training::picture::RgbPicture;
 use crate::units::CancelFlag;
@@ -91,9 +91,7 @@ pub fn measure(
             }
         }
     }
-    let count = of_photographs.len();
-    let lattice_of_photographs = (count > 0).then(|| of_photographs.iter().sum::<f64>() / count as f64);
-    Ok(Measurement { rows, scores, lattice_of_photographs })
+    Ok(Measurement { rows, scores, lattice_of_photographs: mean(of_photographs) })
 }
 
 /// The recipes of the methods, each once, in their order: a slice is prepared once for all methods that see it alike.

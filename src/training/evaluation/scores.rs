@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::training::TrainingError;
-use crate::training::metrics::{Lpips, LpipsFeatures, rmse, ssim};
+use crate::training::metrics::{self, Lpips, LpipsFeatures, rmse, ssim};
 use crate::training::picture::RgbPicture;
 
 /// A measure of likeness (paper §4, DESIGN.md "Metrics"), or of what no picture should have.
@@ -103,7 +103,7 @@ impl Scores {
             ssim: mean(sum.ssim),
             lpips: mean(sum.lpips),
             lpips_vgg: sum.lpips_vgg.map(mean),
-            lattice: (!lattices.is_empty()).then(|| lattices.iter().sum::<f64>() / lattices.len() as f64),
+            lattice: metrics::mean(lattices),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::model::{Colorizer, ModelError};
 use crate::preprocess::{Ablation, EdgeRanges, HuRange, Prepared, PreprocessError, RegionFeatures};
 use crate::training::TrainingError;
-use crate::training::metrics::lattice;
+use crate::training::metrics::{lattice, mean};
 use crate::training::picture::RgbPicture;
 use crate::units::{CancelFlag, SliceIndex};
 use crate::volume::{CtSlice, CtVolume};
@@ -191,8 +191,7 @@ impl Sums {
             change_ratio: share(self.color_change, self.ct_change),
             saturated_bright: share(self.bright as f64, self.pixels as f64),
             saturated_dark: share(self.dark as f64, self.pixels as f64),
-            lattice: (!self.lattices.is_empty())
-                .then(|| self.lattices.iter().sum::<f64>() / self.lattices.len() as f64),
+            lattice: mean(self.lattices.iter().copied()),
             painted_outside: share(self.outside_body as f64, self.pixels as f64),
             outside_training: is_region_known.then(|| share(self.outside_training as f64, self.slices as f64)),
         }
